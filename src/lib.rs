@@ -1,0 +1,8 @@
+//! etcdha grows, certifies, protects and fronts the etcd of a self-hosted Kubernetes control plane.
+//!
+//! The modules stand in the order of their dependencies, from the outside in. `ARCHITECTURE.md`
+//! tells what each may use; `tests/layering.rs` checks it.
+
+pub mod sys;
+
+pub mod model;

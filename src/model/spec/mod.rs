@@ -1,0 +1,29 @@
+//! The cluster file `etcdha.yaml`: what the operator declares.
+//!
+//! Invariant: every field has its default here, so that the rest of the program never meets an absent
+//! value that means something; and a file is either understood wholly or refused with every mistake.
+
+mod check;
+mod check_members;
+mod cluster;
+mod etcd;
+mod mistake;
+mod node;
+mod parse;
+mod pki;
+mod quantity;
+mod reader;
+mod render;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use cluster::{ApiserverSpec, ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology};
+pub use etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
+pub use mistake::{Checked, Mistake, Position, Severity, SpecError};
+pub use pki::{CaFiles, PkiLayout, PkiSpec};
+
+/// `apiVersion` of the cluster file.
+pub(super) const API_VERSION: &str = "etcdha.dev/v1alpha1";
+/// `kind` of the cluster file.
+pub(super) const KIND: &str = "Cluster";

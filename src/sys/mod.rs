@@ -1,0 +1,10 @@
+//! The outside world: files, locks, signals, the wall clock. Everything that touches a disk goes
+//! through here.
+
+pub mod files;
+pub mod http_get;
+pub mod lock;
+pub mod pairs;
+pub mod tcp;
+pub mod tls_probe;
+pub mod walk;

@@ -1,0 +1,12 @@
+//! A test host: what it is, how it starts, what runs on it, what befalls it.
+
+mod boot;
+mod config;
+mod daemon;
+mod faults;
+mod machine;
+mod pods;
+
+pub use config::HostConfig;
+pub use daemon::Daemon;
+pub use machine::Host;
