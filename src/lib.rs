@@ -6,6 +6,7 @@
 pub mod node;
 
 pub mod datadir;
+pub mod manifest;
 pub mod pki;
 
 pub mod sys;

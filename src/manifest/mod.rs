@@ -1,0 +1,23 @@
+//! Static pod manifests of etcd and kube-apiserver: read, render, patch, lint.
+//!
+//! Pure: text in, text out. Nothing here opens a file.
+
+pub mod apiserver;
+mod error;
+mod etcd_flags;
+mod etcd_health;
+mod etcd_pod;
+pub mod flags;
+pub mod lint;
+pub mod patch;
+pub mod pod;
+mod systemd;
+mod yaml;
+
+pub use error::ManifestError;
+pub use etcd_pod::{
+    ATTEMPT_ANNOTATION, ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts,
+    RenderError, attempt_of, holds_etcd_pod, render,
+};
+pub use systemd::{UnitConfig, UnitError, UnitFiles, render_unit};
+pub use yaml::Position;
