@@ -3,6 +3,7 @@
 //! The modules stand in the order of their dependencies, from the outside in. `ARCHITECTURE.md`
 //! tells what each may use; `tests/layering.rs` checks it.
 
+pub mod cluster;
 pub mod node;
 
 pub mod datadir;
