@@ -1,0 +1,115 @@
+//! One line for people for each action, short enough for a plan of 100 columns.
+
+use std::fmt;
+
+use super::action::Action;
+use super::step::Undo;
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MakeCa(ca) => write!(f, "make the CA {}", ca.cert_path.display()),
+            Self::MakeLeaves { leaves } => match leaves.as_slice() {
+                [one] => write!(f, "write the {} certificate", one.kind),
+                many => write!(f, "write {} certificates", many.len()),
+            },
+            Self::InstallCa { targets } => match targets.as_slice() {
+                [_] => write!(f, "write the CA certificate"),
+                many => write!(f, "write the CA certificate in {} places", many.len()),
+            },
+            Self::MakeRequests { requests } => {
+                let keys = requests.iter().filter(|request| !request.key_is_there);
+                let keys = counted(keys.count(), "new key");
+                write!(f, "make {}", counted(requests.len(), "signing request"))?;
+                write!(f, " with {keys}")
+            }
+            Self::SignRequest(sign) => {
+                let path = sign.request_path.display();
+                write!(f, "sign {path} as {}: {}", sign.profile, sign.subject)?;
+                match sign.names.as_slice() {
+                    [] => Ok(()),
+                    names => write!(f, " ({})", names.join(" ")),
+                }
+            }
+            Self::WriteCrl(crl) => {
+                let (path, number) = (crl.path.display(), &crl.number);
+                match crl.serials.as_slice() {
+                    [] => write!(f, "make list {number} in {path}"),
+                    [one] => write!(f, "revoke {one} with list {number} in {path}"),
+                    many => {
+                        let count = counted(many.len(), "certificate");
+                        write!(f, "revoke {count} with list {number} in {path}")
+                    }
+                }
+            }
+            Self::CopyCrl { path, .. } => write!(f, "copy the list to {} (PEM)", path.display()),
+            Self::WriteFile(file) => write!(f, "write {}", file.what),
+            Self::PrepareDataDir { path, .. } => {
+                write!(f, "prepare data directory {}", path.display())
+            }
+            Self::AddLearner { member, listed } => {
+                let verb = if *listed { "take over" } else { "add" };
+                write!(f, "{verb} learner {}", member.peer_url)
+            }
+            Self::WaitStarted {
+                deadline_seconds, ..
+            } => {
+                write!(f, "wait until started (≤ {})", duration(*deadline_seconds))
+            }
+            Self::WaitCaughtUp {
+                max_lag,
+                deadline_seconds,
+                ..
+            } => write!(
+                f,
+                "wait until caught up (lag ≤ {max_lag}, stalls ≤ {})",
+                duration(*deadline_seconds)
+            ),
+            Self::Promote { member, .. } => write!(f, "promote {}", member.name),
+            Self::VerifyMembers { voters: 1 } => write!(f, "verify: 1 member answers"),
+            Self::VerifyMembers { voters } => {
+                write!(f, "verify: {voters} members equal at one revision")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => write!(f, "-"),
+            Self::Exact => write!(f, "exact"),
+            Self::BestEffort(what) => write!(f, "{what}"),
+            Self::None(instead) => write!(f, "none: {instead}"),
+        }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        0 => format!("no {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+fn duration(seconds: u64) -> String {
+    if seconds >= 60 && seconds.is_multiple_of(60) {
+        format!("{}m", seconds / 60)
+    } else {
+        format!("{seconds}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_are_printed_in_the_largest_whole_unit() {
+        assert_eq!(
+            (duration(600), duration(90), duration(45)),
+            ("10m".into(), "90s".into(), "45s".into())
+        );
+    }
+}

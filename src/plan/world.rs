@@ -1,0 +1,140 @@
+//! The outside world as a plan sees it: nodes, etcd, the CA. Sends each action to the file that
+//! carries it out.
+
+use std::path::PathBuf;
+
+use crate::cluster::ClusterAccess;
+use crate::node::LocalNode;
+use crate::pki::CertificateAuthority;
+
+use super::action::Action;
+use super::apply::{certs, crl, files, membership, requests, wait};
+use super::engine::{Performer, Progress};
+use super::step::{Outcome, Step, StepError};
+
+/// Everything that applying a plan needs.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The nodes that steps name.
+    pub nodes: Vec<LocalNode>,
+    /// How to reach etcd.
+    pub access: Option<ClusterAccess>,
+    /// The CA that signs, once loaded or made.
+    pub authority: Option<CertificateAuthority>,
+    /// Where replaced files are kept, on the node they came from, outside any manifest directory.
+    pub backup_dir: PathBuf,
+}
+
+impl World {
+    pub(super) fn node(&self, name: &str) -> Result<&LocalNode, StepError> {
+        let found = self.nodes.iter().find(|node| node.name.as_str() == name);
+        found.ok_or_else(|| StepError::Missing(format!("node {name} is not known to this run")))
+    }
+
+    pub(super) fn access(&self) -> Result<&ClusterAccess, StepError> {
+        let missing = || StepError::Missing("this run has no access to etcd".into());
+        self.access.as_ref().ok_or_else(missing)
+    }
+}
+
+impl Performer for World {
+    async fn perform(
+        &mut self,
+        step: &Step,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Outcome, StepError> {
+        match &step.action {
+            Action::MakeCa(ca) => certs::make_ca(self, &step.on, ca),
+            Action::MakeLeaves { leaves } => certs::make_leaves(self, leaves),
+            Action::InstallCa { targets } => certs::install_ca(self, targets),
+            Action::MakeRequests { requests } => requests::make(self, requests),
+            Action::SignRequest(request) => requests::sign(self, &step.on, request),
+            Action::WriteCrl(list) => crl::write(self, &step.on, list),
+            Action::CopyCrl { from, path } => crl::copy(self, &step.on, from, path),
+            Action::WriteFile(file) => files::write(self, &step.on, file),
+            Action::PrepareDataDir { path, member } => {
+                files::prepare_data_dir(self, &step.on, path, member).await
+            }
+            Action::AddLearner { member, .. } => {
+                membership::add_learner(self.access()?, member).await
+            }
+            Action::WaitStarted {
+                member,
+                deadline_seconds,
+            } => wait::started(self.access()?, member, *deadline_seconds, progress).await,
+            Action::WaitCaughtUp {
+                member,
+                max_lag,
+                deadline_seconds,
+            } => {
+                wait::caught_up(
+                    self.access()?,
+                    member,
+                    *max_lag,
+                    *deadline_seconds,
+                    progress,
+                )
+                .await
+            }
+            Action::Promote {
+                member,
+                deadline_seconds,
+            } => membership::promote(self.access()?, member, *deadline_seconds).await,
+            Action::VerifyMembers { voters } => membership::verify(self.access()?, *voters).await,
+        }
+    }
+
+    async fn undo(&mut self, step: &Step, outcome: &Outcome) -> Result<(), StepError> {
+        match &step.action {
+            Action::MakeLeaves { leaves } => {
+                let places = leaves.iter().flat_map(|leaf| {
+                    let on = leaf.on.as_str();
+                    [
+                        (on, leaf.cert_path.as_path()),
+                        (on, leaf.key_path.as_path()),
+                    ]
+                });
+                certs::remove_created(self, &places.collect::<Vec<_>>(), outcome)
+            }
+            Action::InstallCa { targets } => {
+                let places = targets.iter().map(|ca| (ca.on.as_str(), ca.path.as_path()));
+                certs::remove_created(self, &places.collect::<Vec<_>>(), outcome)
+            }
+            Action::WriteFile(file) => match &file.starts {
+                Some(member) => files::remove_starter(self, &step.on, file, member).await,
+                None => files::restore(self, &step.on, file, outcome),
+            },
+            Action::MakeRequests { requests } => {
+                let places = requests.iter().flat_map(|request| {
+                    let on = request.on.as_str();
+                    [
+                        (on, request.request_path.as_path()),
+                        (on, request.key_path.as_path()),
+                    ]
+                });
+                certs::remove_created(self, &places.collect::<Vec<_>>(), outcome)
+            }
+            Action::SignRequest(request) => {
+                let place = (step.on.as_str(), request.cert_path.as_path());
+                certs::remove_created(self, &[place], outcome)
+            }
+            Action::PrepareDataDir { path, member } => {
+                files::clear_data_dir(self, &step.on, path, member, outcome).await
+            }
+            Action::AddLearner { member, .. } => {
+                membership::remove_learner(self.access()?, member).await
+            }
+            // There is no way back; this tells whether there is anything to come back from.
+            Action::Promote { member, .. } => {
+                membership::demand_no_vote(self.access()?, member).await
+            }
+            // A CA that has signed must not be lost, nor what it has revoked.
+            Action::MakeCa(_)
+            | Action::WriteCrl(_)
+            | Action::CopyCrl { .. }
+            | Action::WaitStarted { .. }
+            | Action::WaitCaughtUp { .. }
+            | Action::VerifyMembers { .. } => Ok(()),
+        }
+    }
+}
