@@ -3,6 +3,10 @@
 //! The modules stand in the order of their dependencies, from the outside in. `ARCHITECTURE.md`
 //! tells what each may use; `tests/layering.rs` checks it.
 
+pub mod cli;
+
+pub mod ops;
+
 pub mod plan;
 
 pub mod cluster;

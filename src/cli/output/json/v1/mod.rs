@@ -1,0 +1,26 @@
+//! Version 1 of the documents: one file a report, fields in camelCase, ids in hex, times in RFC 3339.
+
+mod certs;
+mod cluster;
+mod cluster_file;
+mod config_check;
+mod manifest;
+mod plan;
+mod requests;
+mod version;
+
+pub use certs::{
+    Certificate, CertificateCheck, CertificateFinding, CertificateIssue, CertificateItem,
+    CertificateList, CertificateRequest, CheckedTree, Extensions, IssuedCa, IssuedCertificate,
+    Names, PrivateKey, PublicKey, RevocationList, Revoked, TlsServer, UnreadableItem,
+};
+pub use cluster::{ClusterStatus, Member, MemberAddResult, MemberList};
+pub use cluster_file::ClusterFile;
+pub use config_check::{ConfigCheck, ConfigFinding};
+pub use manifest::{ManifestFinding, ManifestLint, SystemdUnit, UncheckedRule};
+pub use plan::{Plan, PlanStep, UndoPlan};
+pub use requests::{
+    CertificateRequestList, CertificateRevocation, CertificateSigning, MadeRequest,
+    RevokedCertificate, SignedRequest,
+};
+pub use version::Version;

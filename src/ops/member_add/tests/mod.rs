@@ -1,0 +1,5 @@
+//! Plans and refusals from facts that were put together by hand.
+
+mod facts;
+mod plans;
+mod refusals;

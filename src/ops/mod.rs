@@ -1,0 +1,29 @@
+//! Workflows, one file a job: look at the world, plan, and have the plan applied.
+//!
+//! Invariant: this folder introduces the domains to each other and to the disk; it prints nothing.
+
+pub mod certs_check;
+pub mod certs_csr;
+pub mod certs_gen;
+pub mod certs_revoke;
+pub mod certs_show;
+pub mod certs_sign;
+pub mod cluster_access;
+pub mod cluster_file;
+pub mod cluster_status;
+mod documents;
+pub mod host_certificates;
+pub mod init;
+pub mod issuing;
+pub mod look;
+pub mod manifest_lint;
+pub mod manifest_render;
+pub mod member_add;
+pub mod node_files;
+pub mod receipts;
+mod refusal;
+
+pub use documents::write_documents;
+pub use refusal::Refusal;
+
+pub use crate::sys::lock::{LockError, RunLock};

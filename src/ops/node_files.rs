@@ -1,0 +1,132 @@
+//! Where a member's files are on its host, and what the cluster file says about its pod.
+
+use std::path::{Path, PathBuf};
+
+use crate::manifest::{ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts};
+use crate::model::{ClusterSpec, MemberSpec, PeerUrl, Role};
+use crate::node::LocalNode;
+use crate::pki::{CertificateKind, PairPaths, ca_paths, leaf_paths};
+
+/// Where the kubelet looks for static pods.
+pub const MANIFEST_DIR: &str = "/etc/kubernetes/manifests";
+
+/// Mode of manifests, as kubeadm writes them.
+pub const MANIFEST_MODE: u32 = 0o600;
+
+/// The manifest of the etcd member.
+pub fn etcd_manifest() -> PathBuf {
+    Path::new(MANIFEST_DIR).join("etcd.yaml")
+}
+
+/// The node as this run reaches it.
+pub fn local_node(member: &MemberSpec) -> LocalNode {
+    LocalNode {
+        name: member.name.clone(),
+        root: member.root().to_owned(),
+    }
+}
+
+/// The node of a plan's world that stands for the operator's own directories.
+pub const OPERATOR: &str = "here";
+
+/// This host, as the place where the operator's own files are.
+pub fn operator_node() -> LocalNode {
+    // The name is a constant that is a node name.
+    let name = OPERATOR
+        .parse()
+        .unwrap_or_else(|_| unreachable!("{OPERATOR} is a node name"));
+    LocalNode {
+        name,
+        root: PathBuf::from("/"),
+    }
+}
+
+/// The kinds of certificates that a node with these roles needs.
+pub fn kinds_for(member: &MemberSpec) -> Vec<CertificateKind> {
+    let is_needed = |kind: &CertificateKind| match kind {
+        CertificateKind::ApiserverEtcdClient => member.roles.contains(&Role::ControlPlane),
+        _ => member.roles.contains(&Role::Etcd),
+    };
+    CertificateKind::ALL.into_iter().filter(is_needed).collect()
+}
+
+/// A member's place in the cluster file, from 1.
+pub fn number_of(spec: &ClusterSpec, member: &MemberSpec) -> usize {
+    let place = spec
+        .members
+        .iter()
+        .position(|listed| listed.name == member.name);
+    place.map_or(1, |place| place + 1)
+}
+
+/// A pair below a certificate directory.
+pub fn pair_in(
+    directory: &Path,
+    spec: &ClusterSpec,
+    member: &MemberSpec,
+    kind: CertificateKind,
+) -> PairPaths {
+    let paths = leaf_paths(spec.pki.layout, kind, number_of(spec, member));
+    PairPaths {
+        cert: directory.join(paths.cert),
+        key: directory.join(paths.key),
+    }
+}
+
+/// The CA's certificate below a certificate directory.
+pub fn ca_in(directory: &Path, spec: &ClusterSpec) -> PathBuf {
+    directory.join(ca_paths(spec.pki.layout).cert)
+}
+
+/// The pod of a member, apart from what only the living cluster knows.
+pub fn pod_config(
+    spec: &ClusterSpec,
+    member: &MemberSpec,
+    initial_cluster: Vec<(String, PeerUrl)>,
+    state: ClusterState,
+) -> EtcdPodConfig {
+    EtcdPodConfig {
+        etcd: etcd_config(spec, member, initial_cluster, state),
+        image: spec.etcd.image.clone(),
+        resources: spec.etcd.resources.clone(),
+        attempt: None,
+    }
+}
+
+fn etcd_config(
+    spec: &ClusterSpec,
+    member: &MemberSpec,
+    initial_cluster: Vec<(String, PeerUrl)>,
+    state: ClusterState,
+) -> EtcdConfig {
+    let directory = &spec.pki.host_dir;
+    let server = pair_in(directory, spec, member, CertificateKind::Server);
+    let peer = pair_in(directory, spec, member, CertificateKind::Peer);
+    let ca = ca_in(directory, spec);
+    EtcdConfig {
+        name: member.name.clone(),
+        advertise_address: member.address,
+        extra_listen_addresses: member.extra_addresses.clone(),
+        version: spec.etcd.version.clone(),
+        data_dir: spec.etcd.data_dir.clone(),
+        pki: EtcdPkiPaths {
+            server_cert: server.cert,
+            server_key: server.key,
+            trusted_ca: ca.clone(),
+            peer_cert: peer.cert,
+            peer_key: peer.key,
+            peer_trusted_ca: ca,
+        },
+        ports: EtcdPorts {
+            client: spec.etcd.client_port,
+            peer: spec.etcd.peer_port,
+            metrics: spec.etcd.metrics_port,
+        },
+        initial_cluster,
+        state,
+        cluster_token: spec.etcd.cluster_token.clone(),
+        quota_backend_bytes: spec.etcd.quota_backend_bytes,
+        snapshot_count: spec.etcd.snapshot_count,
+        extra_args: spec.etcd.extra_args.clone(),
+    }
+}

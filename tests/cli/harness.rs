@@ -1,0 +1,110 @@
+//! A sandbox: an empty directory, no inherited environment, and output with what changes from run to
+//! run replaced by names.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// A directory of its own to run etcdha in.
+pub(crate) struct Sandbox {
+    dir: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run left behind.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// Sets an environment variable for the runs that follow.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file of the sandbox, with its directories.
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        let parent = path.parent().unwrap();
+        etcdha::sys::files::ensure_dir(parent, 0o755).unwrap();
+        etcdha::sys::files::write_atomic(&path, text.as_bytes(), 0o644).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// The command with its scrubbed environment, for what [`Sandbox::run`] can't express.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdha"));
+        command
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .env("HOME", self.path())
+            .current_dir(self.path());
+        command
+    }
+
+    /// Runs `etcdha` with these words, parted at spaces.
+    pub(crate) fn run(&self, words: &str) -> Run {
+        self.run_words(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub(crate) fn run_words(&self, words: &[&str]) -> Run {
+        let output = self.command().args(words).output().unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout: self.scrub(&output.stdout),
+            stderr: self.scrub(&output.stderr),
+        }
+    }
+
+    fn scrub(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let here = self.path().to_str().unwrap();
+        let platform = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
+        text.replace(here, "[DIR]")
+            .replace(&platform, "[PLATFORM]")
+            .replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
+    }
+}
+
+impl Run {
+    /// Everything in one text, for a snapshot.
+    pub(crate) fn all(&self) -> String {
+        format!(
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
+    }
+}
+
+/// Compares a generated document with the one in the tree; `ETCDHA_BLESS=1` writes it instead.
+pub(crate) fn check_document(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("ETCDHA_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        etcdha::sys::files::write_atomic(&path, text.as_bytes(), 0o644).unwrap();
+        return;
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == text,
+        "{name} is out of date: run ETCDHA_BLESS=1 cargo test --test cli docs\n{text}"
+    );
+}

@@ -1,0 +1,15 @@
+//! Runs the real binary in a scrubbed environment and compares what a person or a script sees.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
+
+mod certs_check;
+mod certs_offline;
+mod certs_revoke;
+mod certs_show;
+mod config;
+mod docs;
+mod harness;
+mod init;
+mod manifest;
+mod openssl;
+mod root;
