@@ -1,0 +1,3 @@
+//! What etcd makes of certificates and lists that etcdha made.
+
+mod revoke;

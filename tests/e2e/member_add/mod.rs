@@ -1,0 +1,11 @@
+//! Growing a living cluster: `etcdha member add` against real etcd, with a writer that keeps books.
+
+mod catching_up;
+mod grow;
+mod hosts;
+mod killed;
+mod leader_lost;
+mod never_starts;
+mod refusals;
+mod run;
+mod undo;
