@@ -1,0 +1,16 @@
+//! Is a length of time read by its value, and does one in whole seconds read back as cfssl writes it?
+
+#![no_main]
+
+use etcdha::{model, pki};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = model::parse_duration(text);
+    let Ok(parsed) = pki::parse_duration(text) else {
+        return;
+    };
+    let written = pki::format_duration(parsed.length);
+    let again = pki::parse_duration(&written).map(|again| again.length);
+    assert_eq!(again, Ok(parsed.length), "{written}");
+});
