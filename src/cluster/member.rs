@@ -106,7 +106,7 @@ impl<'a> Membership<'a> {
             {
                 return Ok(());
             }
-            if attempt >= ATTEMPTS || !(error.is_transient() || is_passing(&error)) {
+            if attempt >= ATTEMPTS || !(error.is_transient() || change.will_pass(&error)) {
                 return Err(error);
             }
             tokio::time::sleep(PAUSE).await;
@@ -128,20 +128,20 @@ impl<'a> Membership<'a> {
 /// Refusals that pass by themselves: an election, or the five seconds for which etcd wants every
 /// voter to have been connected before it accepts a change. A learner that was asked because nobody
 /// else answered can't tell: the voters may be back in a moment.
-fn is_passing(error: &ClusterError) -> bool {
-    error.server_message().is_some_and(|message| {
-        [
-            "unhealthy cluster",
-            "no leader",
-            "leader changed",
-            "not started",
-            "timed out",
-            "not supported for learner",
-        ]
-        .iter()
-        .any(|passing| message.contains(passing))
-    })
-}
+const PASSING: &[&str] = &[
+    "unhealthy cluster",
+    "no leader",
+    "leader changed",
+    "not started",
+    "timed out",
+    "not supported for learner",
+];
+
+/// What etcd answers to an addition whose member ID was removed before. The ID is a digest of the
+/// peer URLs, the cluster token and the second on the server's clock (`NewMember` in etcd's
+/// `server/etcdserver/api/membership/member.go`), so a member that was removed and is added again
+/// within that second meets its own tombstone. A second later it gets another ID.
+const ID_WAS_REMOVED: &str = "member not found";
 
 impl Change<'_> {
     async fn send(&self, connection: &Connection) -> Result<(), ClusterError> {
@@ -161,6 +161,14 @@ impl Change<'_> {
                 .await
                 .map(drop),
         }
+    }
+
+    /// Whether the refusal passes by itself.
+    fn will_pass(&self, error: &ClusterError) -> bool {
+        error.server_message().is_some_and(|message| {
+            let tombstone = matches!(self, Self::AddLearner(_)) && message.contains(ID_WAS_REMOVED);
+            tombstone || PASSING.iter().any(|passing| message.contains(passing))
+        })
     }
 
     fn is_made(&self, members: &[MemberInfo]) -> bool {

@@ -6,6 +6,7 @@ mod hosts;
 mod killed;
 mod leader_lost;
 mod never_starts;
+mod readded;
 mod refusals;
 mod run;
 mod undo;
