@@ -31,7 +31,7 @@ pub(super) struct ResumeArgs {
 }
 
 pub(super) fn run(args: &ResumeArgs, output: &Output) -> Outcome {
-    let found = list(&super::change::receipts(&args.state.state_dir))?;
+    let found = list(&super::change::receipts(&args.state.dir()))?;
     let Some(FoundReceipt { path, receipt }) = latest_unfinished(&found) else {
         output.note("Nothing to do: the latest plan came to its end.");
         return Ok(super::exit_code::ExitCode::Done);

@@ -14,7 +14,7 @@ use super::exit_code::ExitCode;
 use super::output::json::v1;
 use super::output::{Consent, Output, Page, Report, Table};
 use super::runtime::block_on;
-use crate::ops::node_files::{local_node, operator_node};
+use crate::ops::node_files::{OPERATOR, local_node, operator_node};
 use crate::ops::receipts::{FoundReceipt, latest_in_effect, list};
 use crate::plan::{Receipt, Undo, World, roll_back};
 
@@ -134,7 +134,7 @@ pub(super) fn run(args: &UndoArgs, global: &GlobalArgs, output: &Output) -> Outc
         return Ok(ExitCode::Done);
     }
     let mut world = world(args, global, &found.receipt)?;
-    let _lock = change::take_lock(&args.state.state_dir, "undo", "undo")?;
+    let _lock = change::take_lock(&args.state.dir(), "undo", "undo")?;
     let events = StepEvents::new(output, &found.receipt.plan);
     let path = found.path.clone();
     let (undone, remaining) = block_on(roll_back(found.receipt, found.path, &mut world, &events))??;
@@ -153,25 +153,29 @@ fn find(args: &UndoArgs) -> Result<Option<FoundReceipt>, CliError> {
             receipt,
         }));
     }
-    let found = list(&change::receipts(&args.state.state_dir))?;
+    let found = list(&change::receipts(&args.state.dir()))?;
     Ok(latest_in_effect(&found).cloned())
 }
 
-/// Nodes from the cluster file or flags, etcd where the plan has touched it.
+/// Nodes from the cluster file or flags, etcd where the plan has touched it. A plan that changed the
+/// operator's own directories alone needs neither.
 fn world(args: &UndoArgs, global: &GlobalArgs, receipt: &Receipt) -> Result<World, CliError> {
-    let spec = cluster_source::load(global, &args.cluster)?;
-    let mut nodes: Vec<_> = spec.members.iter().map(local_node).collect();
-    nodes.push(operator_node());
+    let is_all_here = receipt.plan.nodes().iter().all(|node| *node == OPERATOR);
+    let spec = match is_all_here {
+        true => None,
+        false => Some(cluster_source::load(global, &args.cluster)?),
+    };
+    let members = spec.iter().flat_map(|spec| &spec.members);
+    let nodes = members.map(local_node).chain([operator_node()]).collect();
     let touches_etcd = receipt.plan.steps.iter().any(|step| step.voters.is_some());
     let access = match touches_etcd {
-        true => Some(super::etcd::access(&args.etcd, Some(&spec))?),
+        true => Some(super::etcd::access(&args.etcd, spec.as_ref())?),
         false => None,
     };
-    let backup_dir = change::backups(&args.state.state_dir);
     Ok(World {
         nodes,
         access,
-        backup_dir,
+        backup_dir: change::backups(&args.state.dir()),
         ..World::default()
     })
 }

@@ -23,6 +23,16 @@ pub struct Consistency {
     pub members: usize,
 }
 
+impl std::fmt::Display for Consistency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "HashKV {} equal at revision {}",
+            self.hash, self.revision
+        )
+    }
+}
+
 /// Hashes are only comparable between members compacted alike, and a member may compact between
 /// two answers: then the comparison starts over.
 const ATTEMPTS: u32 = 10;

@@ -6,6 +6,7 @@ mod duration;
 mod ids;
 mod key_algorithm;
 mod node_name;
+mod size;
 mod spec;
 mod urls;
 mod version;
@@ -14,6 +15,7 @@ pub use duration::{DurationError, parse_duration};
 pub use ids::{ClusterId, MemberId, Revision};
 pub use key_algorithm::{KeyAlgorithm, KeyAlgorithmError};
 pub use node_name::{NodeName, NodeNameError};
+pub use size::bytes;
 pub use spec::{
     ApiserverSpec, CaFiles, Checked, ClusterSpec, EtcdSpec, ExtraArg, FrontendSpec, MemberSpec,
     Mistake, PkiLayout, PkiSpec, Position, ResourceList, Resources, Role, Severity, SpecError,

@@ -83,6 +83,8 @@ pub enum Failure {
         error: StepError,
         /// Numbers of the steps that were taken back.
         undone: Vec<usize>,
+        /// What stays although the steps were taken back, such as new certificates.
+        kept: Vec<&'static str>,
         /// Numbers of steps that remain done, or could not be taken back.
         remaining: Vec<usize>,
         /// Where the receipt is.
@@ -187,6 +189,7 @@ async fn fail(
         number: failed + 1,
         what: step.action.to_string(),
         error,
+        kept: kept(&journal.receipt, &undone),
         undone,
         remaining,
         receipt_path: journal.path,
@@ -263,6 +266,17 @@ async fn go_back(
         }
     }
     Ok(undone)
+}
+
+/// What the steps that were taken back have left behind all the same.
+fn kept(receipt: &Receipt, undone: &[usize]) -> Vec<&'static str> {
+    let of_step = |number: &usize| match receipt.plan.steps[number - 1].action.undo() {
+        Undo::BestEffort(what) if what.ends_with("kept") => Some(what),
+        _ => None,
+    };
+    let mut kept: Vec<_> = undone.iter().rev().filter_map(of_step).collect();
+    kept.dedup();
+    kept
 }
 
 /// Steps that have an effect which is still there.

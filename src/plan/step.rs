@@ -1,5 +1,7 @@
 //! Steps, what they leave behind, and the plan they make up.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{MemberId, NodeName};
@@ -27,6 +29,11 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
+
+    /// Every node that the steps change something on, and `all` where a step is about the cluster.
+    pub fn nodes(&self) -> BTreeSet<&str> {
+        self.steps.iter().flat_map(Step::nodes).collect()
+    }
 }
 
 /// One change or one wait.
@@ -40,6 +47,19 @@ pub struct Step {
     /// Voting members once it is done, where membership matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub voters: Option<VotersAfter>,
+}
+
+impl Step {
+    fn nodes(&self) -> Vec<&str> {
+        match &self.action {
+            Action::MakeLeaves { leaves } => leaves.iter().map(|leaf| leaf.on.as_str()).collect(),
+            Action::InstallCa { targets } => targets.iter().map(|ca| ca.on.as_str()).collect(),
+            Action::MakeRequests { requests } => {
+                requests.iter().map(|request| request.on.as_str()).collect()
+            }
+            _ => vec![self.on.as_str()],
+        }
+    }
 }
 
 /// The voting members after a step.

@@ -104,16 +104,7 @@ impl Performer for World {
                 Some(member) => files::remove_starter(self, &step.on, file, member).await,
                 None => files::restore(self, &step.on, file, outcome),
             },
-            Action::MakeRequests { requests } => {
-                let places = requests.iter().flat_map(|request| {
-                    let on = request.on.as_str();
-                    [
-                        (on, request.request_path.as_path()),
-                        (on, request.key_path.as_path()),
-                    ]
-                });
-                certs::remove_created(self, &places.collect::<Vec<_>>(), outcome)
-            }
+            Action::MakeRequests { requests } => requests::take_back(self, requests, outcome),
             Action::SignRequest(request) => {
                 let place = (step.on.as_str(), request.cert_path.as_path());
                 certs::remove_created(self, &[place], outcome)

@@ -99,7 +99,8 @@ fn a_sound_directory_is_told_in_one_line() {
     insta::assert_snapshot!(without_days(&sandbox.run("certs check pki")), @r"
     exit 0
     --- stdout
-    Nothing is wrong: 5 certificates in 9 files; first to end is pki/apiserver-etcd-client.crt, in [DAYS]
+    Nothing is wrong: 5 certificates in 9 files.
+    First to end: pki/apiserver-etcd-client.crt, in [DAYS]
     --- stderr
     ");
     let run = sandbox.run("certs check pki --member m1=10.0.0.11");
@@ -221,7 +222,8 @@ fn every_member_is_checked_and_compared_with_the_others() {
     insta::assert_snapshot!(without_days(&sandbox.run("certs check")), @r"
     exit 0
     --- stdout
-    Nothing is wrong: 16 certificates in 28 files of 3 nodes; first to end is pki/etcd/ca.crt, in [DAYS]
+    Nothing is wrong: 16 certificates in 28 files of 3 nodes.
+    First to end: pki/etcd/ca.crt, in [DAYS]
     --- stderr
     ");
 

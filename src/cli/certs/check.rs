@@ -173,11 +173,11 @@ fn summary(report: &CheckReport) -> String {
     let first = ends.min_by_key(|(_, days)| *days);
     let first = first.map(|(path, days)| {
         let path = path.display().to_string();
-        format!("; first to end is {}, in {days}d", clean(&path))
+        format!("\nFirst to end: {}, in {days}d", clean(&path))
     });
     let good = Tone::Good.paint("Nothing is wrong");
     format!(
-        "{good}: {certificates} in {files}{nodes}{}",
+        "{good}: {certificates} in {files}{nodes}.{}",
         first.unwrap_or_default()
     )
 }

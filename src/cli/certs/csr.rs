@@ -199,7 +199,7 @@ pub(super) fn run(args: &CsrArgs, global: &GlobalArgs, output: &Output) -> Outco
     let change = Change {
         plan,
         args: args.change,
-        state: &args.state.state_dir,
+        state: &args.state.dir(),
         lock: "certs".to_owned(),
     };
     // Requests commit to nothing: there is nothing that a person would want to be asked about.

@@ -221,7 +221,7 @@ async fn apply(
     let change = Change {
         plan,
         args: issue.change,
-        state: &issue.state.state_dir,
+        state: &issue.state.dir(),
         lock: "certs".to_owned(),
     };
     match replaces || issue.change.dry_run {

@@ -185,7 +185,7 @@ pub(super) fn run(args: &RevokeArgs, global: &GlobalArgs, output: &Output) -> Ou
     let change = Change {
         plan,
         args: args.change,
-        state: &args.state.state_dir,
+        state: &args.state.dir(),
         lock: "certs".to_owned(),
     };
     if matches!(block_on(change.run(world, output))??, Changed::DryRun) || args.change.dry_run {

@@ -206,7 +206,7 @@ pub(super) fn run(args: &SignArgs, global: &GlobalArgs, output: &Output) -> Outc
     let change = Change {
         plan,
         args: args.change,
-        state: &args.state.state_dir,
+        state: &args.state.dir(),
         lock: "certs".to_owned(),
     };
     if matches!(block_on(change.run(world, output))??, Changed::DryRun) || args.change.dry_run {

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use crate::cli::output::{Output, Progress, Tone, clean};
-use crate::plan::{Events, Outcome, Plan, Progress as StepProgress, Step, StepError};
+use crate::plan::{Action, Events, Outcome, Plan, Progress as StepProgress, Step, StepError};
 
 /// Shows events of the engine on stderr.
 pub(in crate::cli) struct StepEvents<'a> {
@@ -55,11 +55,15 @@ impl Events for StepEvents<'_> {
         bar.message(progress.message);
     }
 
-    fn done(&self, _index: usize, _step: &Step, outcome: &Outcome) {
+    fn done(&self, _index: usize, step: &Step, outcome: &Outcome) {
         if let Some(progress) = self.running.borrow_mut().take() {
             progress.done();
         }
-        if let Outcome::Noted { text } = outcome {
+        // What was proved in the end stands in the report.
+        let is_proof = matches!(step.action, Action::VerifyMembers { .. });
+        if let Outcome::Noted { text } = outcome
+            && !is_proof
+        {
             self.output.note(format!("    {text}"));
         }
     }

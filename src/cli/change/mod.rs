@@ -4,7 +4,7 @@ mod events;
 mod plan;
 mod state;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -82,8 +82,36 @@ impl Change<'_> {
         let receipt = Receipt::new(self.plan, arguments(), directory, Timestamp::now());
         let events = StepEvents::new(output, &receipt.plan);
         let directory = receipts(self.state);
+        let guard = Interruption {
+            output,
+            receipt: Some(directory.join(receipt.file_name())),
+        };
         let applied = apply(receipt, &directory, &mut world, &events).await;
+        guard.averted();
         applied.map(Changed::Applied).map_err(failure)
+    }
+}
+
+/// Tells where the record is when a signal ends the run: the work is dropped where it waits.
+struct Interruption<'a> {
+    output: &'a Output,
+    receipt: Option<PathBuf>,
+}
+
+impl Interruption<'_> {
+    fn averted(mut self) {
+        self.receipt = None;
+    }
+}
+
+impl Drop for Interruption<'_> {
+    fn drop(&mut self) {
+        if let Some(receipt) = self.receipt.as_ref().filter(|path| path.exists()) {
+            self.output.note(format!(
+                "What was done so far: {}\nRun the same command again to finish it, or etcdha undo.",
+                receipt.display()
+            ));
+        }
     }
 }
 
@@ -114,6 +142,7 @@ fn failure(failure: Failure) -> CliError {
             what,
             error,
             undone,
+            kept,
             remaining,
             receipt_path,
         } => {
@@ -136,7 +165,10 @@ fn failure(failure: Failure) -> CliError {
             };
             match remaining.is_empty() {
                 true => shown
-                    .detail("everything is as before")
+                    .detail(match kept.is_empty() {
+                        true => "everything is as before".to_owned(),
+                        false => format!("the rest is as before; {}", kept.join(", ")),
+                    })
                     .fix("mend the cause and run it again"),
                 false => shown
                     .detail(format!("still in effect: step {}", list(&remaining)))

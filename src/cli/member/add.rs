@@ -15,8 +15,8 @@ use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, elapsed};
 use crate::cli::runtime::block_on;
 use crate::cli::{cluster_source, etcd, secrets};
-use crate::cluster::{Pulse, PulseReport, Quorum};
-use crate::model::{ClusterSpec, NodeName, parse_duration};
+use crate::cluster::{ClusterAccess, Pulse, PulseReport, Quorum, verify_consistency};
+use crate::model::{ClientUrl, ClusterSpec, NodeName, parse_duration};
 use crate::ops::member_add::{Looked, MemberAddRequest, ObserveError, observe, plan};
 use crate::ops::node_files::local_node;
 use crate::plan::{Applied, Outcome as StepOutcome, Plan, World};
@@ -146,7 +146,7 @@ pub(super) fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Outco
         allow_two: args.allow_two,
         replace_certificates: args.replace_certificates,
         passphrase: secrets::ca_passphrase(),
-        backup_dir: backups(&args.state.state_dir),
+        backup_dir: backups(&args.state.dir()),
         spec,
     };
     block_on(async {
@@ -214,11 +214,15 @@ async fn grow(
         .iter()
         .map(|target| target.name.to_string())
         .collect();
+    let access = looked.access.clone();
+    let members = looked.observed.view.members.iter();
+    let endpoints = members.filter_map(|member| member.info.client_urls.first().cloned());
+    let endpoints: Vec<_> = endpoints.collect();
     let pulse = Pulse::start(looked.access);
     let change = Change {
         plan,
         args: args.change,
-        state: &args.state.state_dir,
+        state: &args.state.dir(),
         lock: format!("cluster-{}", looked.observed.view.cluster_id),
     };
     let changed = change.run(world, output).await?;
@@ -229,7 +233,7 @@ async fn grow(
         Changed::Nothing => GrowthReport {
             name,
             quorum: before,
-            proof: None,
+            proof: Some(prove(&access, &endpoints).await?),
             pulse,
             added: Vec::new(),
             receipt: None,
@@ -245,6 +249,14 @@ async fn grow(
     };
     output.emit(&report)?;
     Ok(ExitCode::Done)
+}
+
+/// Proves what there was nothing to do for: an earlier run may have been killed before its last step.
+async fn prove(access: &ClusterAccess, endpoints: &[ClientUrl]) -> Result<String, CliError> {
+    let proof = verify_consistency(access, endpoints).await;
+    proof
+        .map(|proof| proof.to_string())
+        .map_err(|error| etcd::no_answer(&error))
 }
 
 /// What the last step proved.

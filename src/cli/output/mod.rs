@@ -20,7 +20,9 @@ pub use progress::Progress;
 pub use report::Report;
 pub use table::Table;
 pub use tone::{Tone, clean};
-pub use units::{bytes, count, elapsed};
+pub use units::{count, elapsed};
+
+pub use crate::model::bytes;
 pub use writer::Output;
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl<'s> Reader<'s> {
             path: path.to_owned(),
             entries: &[],
             readable: true,
+            misspelt: Vec::new(),
         };
         match item.map(|item| &item.node) {
             None | Some(Node::Null) => {}
@@ -94,6 +95,7 @@ impl<'s> Reader<'s> {
                     self.places.insert(path, place);
                     if !keys.contains(&entry.key.as_str()) {
                         self.unknown_key(&section, entry, keys);
+                        section.misspelt.extend(nearest(&entry.key, keys));
                     }
                 }
             }
@@ -143,6 +145,8 @@ pub(super) struct Section<'n> {
     path: String,
     entries: &'n [Entry],
     readable: bool,
+    /// Known keys that an unknown one seems to mean: they are not missing as well.
+    misspelt: Vec<&'static str>,
 }
 
 impl<'n> Section<'n> {
@@ -164,7 +168,7 @@ impl<'n> Section<'n> {
 
     /// Requires a key and says so where it is missing.
     pub(super) fn require(&self, reader: &mut Reader<'_>, key: &str, example: &str) {
-        if self.readable && self.get(key).is_none() {
+        if self.readable && self.get(key).is_none() && !self.misspelt.contains(&key) {
             let message = format!("{} is missing", self.path_of(key));
             // The place of the section: its own field has none.
             let mistake = Mistake::error(self.path_of(key), message);

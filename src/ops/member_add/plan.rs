@@ -8,7 +8,8 @@
 
 use crate::cluster::{MemberView, Quorum};
 use crate::manifest::{self, EtcdPodConfig};
-use crate::model::{MemberSpec, PeerUrl};
+use crate::model::{MemberSpec, PeerUrl, bytes};
+use crate::node::DataDirState;
 use crate::ops::Refusal;
 use crate::ops::host_certificates::PairState;
 use crate::ops::issuing::{LeafPlace, leaf_issue};
@@ -325,15 +326,19 @@ fn checked(request: &MemberAddRequest, observed: &Observed) -> Vec<String> {
         "no alarms".to_owned(),
     ];
     if let Some(version) = &observed.version {
-        checked.push(format!(
-            "versions {version} and {}",
-            request.spec.etcd.version
-        ));
+        let joining = &request.spec.etcd.version;
+        checked.push(match version == joining {
+            true => format!("etcd {version}"),
+            false => format!("etcd {version}, joined by {joining}"),
+        });
     }
     if let Some(skew) = observed.clocks.iter().map(|(_, skew)| skew.abs()).max() {
         checked.push(format!("clocks within {} s", skew.max(1)));
     }
-    checked.push("ports free, data directories empty".to_owned());
+    let mut targets = observed.targets.iter();
+    if targets.all(|target| target.data_dir == DataDirState::Empty) {
+        checked.push("ports free, data directories empty".to_owned());
+    }
     if let Some(free) = observed
         .targets
         .iter()
@@ -346,9 +351,9 @@ fn checked(request: &MemberAddRequest, observed: &Observed) -> Vec<String> {
             .filter_map(|m| Some(m.status.as_ref().ok()?.db_size))
             .max();
         checked.push(format!(
-            "disk {} MiB free (data {} MiB)",
-            free / (1024 * 1024),
-            db.unwrap_or(0).div_ceil(1024 * 1024)
+            "disk {} free (data {})",
+            bytes(free),
+            bytes(db.unwrap_or(0))
         ));
     }
     checked

@@ -1,7 +1,7 @@
 //! What `member add` refuses, before anything is changed.
 
 use crate::cluster::MemberView;
-use crate::model::{MemberSpec, PeerUrl};
+use crate::model::{MemberSpec, PeerUrl, bytes};
 use crate::node::DataDirState;
 use crate::ops::Refusal;
 use crate::ops::host_certificates::PairState;
@@ -375,13 +375,12 @@ fn disk_is_large(
     if target.free_bytes >= needed || target.data_dir != DataDirState::Empty {
         return Ok(());
     }
-    let mib = |bytes: u64| bytes / (1024 * 1024);
     let what = format!(
-        "{} has {} MiB free at {}, and {} MiB are needed",
+        "{} has {} free at {}, and {} are needed",
         target.name,
-        mib(target.free_bytes),
+        bytes(target.free_bytes),
         request.spec.etcd.data_dir.display(),
-        mib(needed)
+        bytes(needed)
     );
     Err(Refusal::new(
         "disk-space",

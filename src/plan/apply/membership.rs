@@ -132,8 +132,9 @@ pub(in crate::plan) async fn verify(
     loop {
         let error = match verify_once(access, voters).await {
             Ok(found) => {
-                let text = format!("HashKV {} equal at revision {}", found.hash, found.revision);
-                return Ok(Outcome::Noted { text });
+                return Ok(Outcome::Noted {
+                    text: found.to_string(),
+                });
             }
             // Different data never becomes equal by waiting.
             Err(error @ StepError::Cluster(ClusterError::Inconsistent { .. })) => {

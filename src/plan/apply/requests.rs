@@ -12,7 +12,9 @@ use crate::plan::world::World;
 use crate::sys::files;
 use crate::sys::pairs;
 
-use super::certs::{CERT_MODE, appeared, authority, make_parents, pki, refuse_existing, replanned};
+use super::certs::{
+    CERT_MODE, appeared, authority, make_parents, pki, refuse_existing, remove_created, replanned,
+};
 
 const KEY_MODE: u32 = 0o600;
 
@@ -91,6 +93,24 @@ fn make_one(
         path: request.request_path.clone(),
     });
     Ok(())
+}
+
+/// Takes back requests and their keys, but no key that has a certificate by now: without its key
+/// the certificate would be worth nothing.
+pub(in crate::plan) fn take_back(
+    world: &World,
+    requests: &[RequestIssue],
+    outcome: &Outcome,
+) -> Result<(), StepError> {
+    let mut places = Vec::new();
+    for request in requests {
+        let on = request.on.as_str();
+        places.push((on, request.request_path.as_path()));
+        if !world.node(on)?.local(&request.cert_path).exists() {
+            places.push((on, request.key_path.as_path()));
+        }
+    }
+    remove_created(world, &places, outcome)
 }
 
 pub(in crate::plan) fn sign(

@@ -83,10 +83,10 @@ fn from_one_to_three_everything_is_planned_before_the_first_step() {
     quorum
     1 of 1 healthy
     no alarms
-    versions 3.5.16 and 3.5.16
+    etcd 3.5.16
     clocks within 1 s
     ports free, data directories empty
-    disk 40960 MiB free (data 20 MiB)
+    disk 40 GiB free (data 20 MiB)
     ");
     // Whatever fails before the first vote is given, there is a way back from.
     let first_vote = plan
