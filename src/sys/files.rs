@@ -5,6 +5,7 @@
 //! renamed into place, and the directory is synced. The mode is set before the first byte is
 //! written, so a private key is never readable by others.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -16,6 +17,28 @@ const STAGED: &str = ".etcdha-new-";
 
 /// Longest time from making a staged file to locking it.
 const SETTLED: Duration = Duration::from_millis(100);
+
+/// How files that are written together become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syncing {
+    /// Each by itself.
+    Each,
+    /// The file systems whole: one journal commit instead of hundreds, at the price of writing what
+    /// others have left to be written, too.
+    Together,
+}
+
+impl Syncing {
+    /// Beyond so many files it pays to sync whole file systems.
+    const FEW: usize = 16;
+
+    pub(super) fn of(files: usize) -> Self {
+        match files <= Self::FEW {
+            true => Self::Each,
+            false => Self::Together,
+        }
+    }
+}
 
 /// What went wrong with which file.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +99,17 @@ pub fn list(path: &Path) -> Result<Vec<String>, FileError> {
 
 /// Creates a directory with `mode` and its missing parents with 0755; an existing one is left alone.
 pub fn ensure_dir(path: &Path, mode: u32) -> Result<(), FileError> {
+    make_dir(path, mode, Syncing::Each)
+}
+
+/// As [`ensure_dir`], but durable only with what syncs later, where `sync` says so.
+pub(super) fn make_dir(path: &Path, mode: u32, sync: Syncing) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
     match path.parent() {
         // A bare name stands in the current directory, which is there.
-        Some(parent) if !parent.as_os_str().is_empty() => ensure_dir(parent, 0o755)?,
+        Some(parent) if !parent.as_os_str().is_empty() => make_dir(parent, 0o755, sync)?,
         _ => {}
     }
     match fs::DirBuilder::new().mode(mode).create(path) {
@@ -90,13 +118,16 @@ pub fn ensure_dir(path: &Path, mode: u32) -> Result<(), FileError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         Err(error) => return Err(failed("create directory", path)(error)),
     }
-    sync_parent(path)
+    match sync {
+        Syncing::Each => sync_parent(path),
+        Syncing::Together => Ok(()),
+    }
 }
 
 /// Replaces or creates `path` with `contents` and `mode` in one step. The owner of a file that is
 /// replaced is kept.
 pub fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
-    let staged = stage(path, contents, mode)?;
+    let staged = stage(path, contents, mode, Syncing::Each)?;
     staged
         .persist(path)
         .map_err(|error| failed("write", path)(error.error))?;
@@ -105,14 +136,56 @@ pub fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileE
 
 /// Writes a new file and refuses to replace one that appeared meanwhile.
 pub fn write_new(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
-    let staged = stage(path, contents, mode)?;
+    let staged = stage(path, contents, mode, Syncing::Each)?;
     staged
         .persist_noclobber(path)
         .map_err(|error| failed("create", path)(error.error))?;
     sync_parent(path)
 }
 
-fn stage(path: &Path, contents: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, FileError> {
+/// As [`write_new`], for one text in many places; missing directories are made with `dir_mode`.
+///
+/// # Errors
+/// The first failure. Files that were written before it stay.
+pub fn write_new_all(
+    paths: &[PathBuf],
+    contents: &[u8],
+    mode: u32,
+    dir_mode: u32,
+) -> Result<(), FileError> {
+    // Each staged file is open until it has its name.
+    const OPEN_AT_ONCE: usize = 200;
+    let sync = Syncing::of(paths.len());
+    for paths in paths.chunks(OPEN_AT_ONCE) {
+        let mut staged = Vec::with_capacity(paths.len());
+        for path in paths {
+            make_dir(parent_of(path), dir_mode, sync)?;
+            staged.push(stage(path, contents, mode, sync)?);
+        }
+        let directories: Vec<&Path> = paths.iter().map(|path| parent_of(path)).collect();
+        if sync == Syncing::Together {
+            sync_file_systems(&directories)?;
+        }
+        for (path, staged) in paths.iter().zip(staged) {
+            let named = staged.persist_noclobber(path);
+            named.map_err(|error| failed("create", path)(error.error))?;
+        }
+        match sync {
+            Syncing::Each => directories
+                .iter()
+                .try_for_each(|directory| sync_dir(directory))?,
+            Syncing::Together => sync_file_systems(&directories)?,
+        }
+    }
+    Ok(())
+}
+
+fn stage(
+    path: &Path,
+    contents: &[u8],
+    mode: u32,
+    sync: Syncing,
+) -> Result<tempfile::NamedTempFile, FileError> {
     let directory = parent_of(path);
     let name = path
         .file_name()
@@ -136,7 +209,9 @@ fn stage(path: &Path, contents: &[u8], mode: u32) -> Result<tempfile::NamedTempF
             .map_err(failed("keep the owner of", path))?;
     }
     file.write_all(contents).map_err(failed("write", path))?;
-    file.as_file().sync_all().map_err(failed("write", path))?;
+    if sync == Syncing::Each {
+        file.as_file().sync_all().map_err(failed("write", path))?;
+    }
     Ok(file)
 }
 
@@ -211,6 +286,24 @@ pub(super) fn rename_unsynced(from: &Path, to: &Path) -> Result<(), FileError> {
 /// Sets permission bits that the umask may have taken away.
 pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes everything durable on the file systems that hold these directories, once for each: files,
+/// their names and what others have written there. It tells of failed writes since Linux 5.8
+/// (`syncfs(2)`).
+pub(super) fn sync_file_systems(directories: &[&Path]) -> Result<(), FileError> {
+    let mut seen = BTreeSet::new();
+    for directory in directories {
+        let mut sync = || {
+            let opened = File::open(directory)?;
+            if seen.insert(opened.metadata()?.dev()) {
+                rustix::fs::syncfs(&opened)?;
+            }
+            Ok(())
+        };
+        sync().map_err(failed("sync the file system of", directory))?;
+    }
+    Ok(())
 }
 
 /// Makes names in a directory durable.
@@ -295,5 +388,27 @@ mod tests {
         assert_eq!(mode_of(&path), 0o700);
         assert_eq!(read_optional(&path.join("none")).unwrap(), None);
         remove(&path.join("none")).unwrap();
+    }
+
+    #[test]
+    fn one_text_is_written_to_many_places_and_over_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..450)
+            .map(|number| dir.path().join(format!("n{}/{number}.crt", number % 7)))
+            .collect();
+        write_new_all(&paths, b"CA", 0o644, 0o700).unwrap();
+        for path in &paths {
+            assert_eq!(fs::read(path).unwrap(), b"CA");
+            assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o644);
+        }
+        let parent = fs::metadata(dir.path().join("n3")).unwrap();
+        assert_eq!(parent.mode() & 0o777, 0o700);
+        write_atomic(&paths[3], b"mine", 0o644).unwrap();
+        for paths in [&paths[3..4], &paths[..]] {
+            assert!(write_new_all(paths, b"CA", 0o644, 0o700).is_err());
+        }
+        assert_eq!(fs::read(&paths[3]).unwrap(), b"mine");
+        let left = list(&dir.path().join("n3")).unwrap();
+        assert!(left.iter().all(|name| !name.starts_with('.')), "{left:?}");
     }
 }

@@ -15,7 +15,7 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
-use super::files::{self, FileError};
+use super::files::{self, FileError, Syncing};
 
 /// A key and a certificate and where they go.
 #[derive(Debug)]
@@ -45,15 +45,25 @@ const CERT_MODE: u32 = 0o644;
 /// Threads that write and sync at once: file systems commit syncs that meet in one go.
 const WRITERS: usize = 8;
 
-/// Writes all pairs, replacing those that exist. Directories must exist.
+/// Writes all pairs, replacing those that exist. Missing directories are made with `dir_mode`.
 ///
 /// # Errors
 /// The first failure. Pairs committed before it stay; the others are as they were.
-pub fn commit(pairs: &[Pair]) -> Result<(), FileError> {
+pub fn commit(pairs: &[Pair], dir_mode: u32) -> Result<(), FileError> {
+    let sync = Syncing::of(pairs.len());
+    let directories: BTreeSet<&Path> = pairs
+        .iter()
+        .flat_map(|pair| [pair.key_path.parent(), pair.cert_path.parent()])
+        .flatten()
+        .collect();
+    let directories: Vec<&Path> = directories.into_iter().collect();
+    for directory in &directories {
+        files::make_dir(directory, dir_mode, sync)?;
+    }
     let staging = each(pairs, |pair| {
         recover(&pair.key_path, &pair.cert_path)?;
-        stage(&pair.key_path, &pair.key.0, KEY_MODE)?;
-        stage(&pair.cert_path, &pair.cert, CERT_MODE)
+        stage(&pair.key_path, &pair.key.0, KEY_MODE, sync)?;
+        stage(&pair.cert_path, &pair.cert, CERT_MODE, sync)
     });
     if let Err(error) = staging {
         for pair in pairs {
@@ -62,20 +72,23 @@ pub fn commit(pairs: &[Pair]) -> Result<(), FileError> {
         }
         return Err(error);
     }
-    let directories: BTreeSet<&Path> = pairs
-        .iter()
-        .flat_map(|pair| [pair.key_path.parent(), pair.cert_path.parent()])
-        .flatten()
-        .collect();
-    let directories: Vec<&Path> = directories.into_iter().collect();
     // The staged names must be durable before the first rename, or a power cut could leave a
     // renamed key and no trace of its certificate.
-    each(&directories, |directory| files::sync_dir(directory))?;
+    barrier(&directories, sync)?;
     for pair in pairs {
         files::rename_unsynced(&staged(&pair.key_path), &pair.key_path)?;
         files::rename_unsynced(&staged(&pair.cert_path), &pair.cert_path)?;
     }
-    each(&directories, |directory| files::sync_dir(directory))
+    barrier(&directories, sync)
+}
+
+/// Makes what happened in these directories durable: their names, where the files' contents have
+/// been synced each by itself, or everything.
+fn barrier(directories: &[&Path], sync: Syncing) -> Result<(), FileError> {
+    match sync {
+        Syncing::Each => each(directories, |directory| files::sync_dir(directory)),
+        Syncing::Together => files::sync_file_systems(directories),
+    }
 }
 
 /// Finishes or rolls back what an interrupted [`commit`] left of this pair.
@@ -108,7 +121,7 @@ fn staged(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.etcdha-next"))
 }
 
-fn stage(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
+fn stage(path: &Path, contents: &[u8], mode: u32, sync: Syncing) -> Result<(), FileError> {
     let staged = staged(path);
     let fail = |source| FileError {
         doing: "write",
@@ -122,7 +135,11 @@ fn stage(path: &Path, contents: &[u8], mode: u32) -> Result<(), FileError> {
         .open(&staged);
     let mut file = file.map_err(fail)?;
     files::set_mode(&file, mode).map_err(fail)?;
-    let written = file.write_all(contents).and_then(|()| file.sync_all());
+    let written = file.write_all(contents);
+    let written = written.and_then(|()| match sync {
+        Syncing::Each => file.sync_all(),
+        Syncing::Together => Ok(()),
+    });
     if let Err(error) = written {
         // Best effort: a full disk is no reason to leave half a key behind.
         let _ = files::remove(&staged);
@@ -181,7 +198,7 @@ mod tests {
             let pairs: Vec<_> = (0..20)
                 .map(|number| pair(dir.path(), &number.to_string(), text))
                 .collect();
-            commit(&pairs).unwrap();
+            commit(&pairs, 0o700).unwrap();
         }
         assert_eq!(names(dir.path()).len(), 40);
         let key = dir.path().join("7.key");
@@ -198,13 +215,13 @@ mod tests {
         for staged_files in 0..4 {
             let dir = tempfile::tempdir().unwrap();
             let old = pair(dir.path(), "server", "old");
-            commit(std::slice::from_ref(&old)).unwrap();
+            commit(std::slice::from_ref(&old), 0o700).unwrap();
             let new = pair(dir.path(), "server", "new");
             if staged_files > 0 {
-                stage(&new.key_path, &new.key.0, KEY_MODE).unwrap();
+                stage(&new.key_path, &new.key.0, KEY_MODE, Syncing::Each).unwrap();
             }
             if staged_files > 1 {
-                stage(&new.cert_path, &new.cert, CERT_MODE).unwrap();
+                stage(&new.cert_path, &new.cert, CERT_MODE, Syncing::Each).unwrap();
             }
             if staged_files > 2 {
                 files::rename(&staged(&new.key_path), &new.key_path).unwrap();
@@ -218,11 +235,16 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_missing_is_an_error_and_leaves_nothing() {
+    fn a_directory_that_cannot_be_made_is_an_error_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let lost = pair(&dir.path().join("none"), "server", "new");
-        let error = commit(&[pair(dir.path(), "peer", "new"), lost]).unwrap_err();
-        assert!(error.to_string().starts_with("write "), "{error}");
-        assert!(names(dir.path()).is_empty());
+        let pairs = tempfile::tempdir().unwrap();
+        files::write_atomic(&dir.path().join("file"), b"", 0o644).unwrap();
+        let lost = pair(&dir.path().join("file/none"), "server", "new");
+        let error = commit(&[pair(pairs.path(), "peer", "new"), lost], 0o700).unwrap_err();
+        assert!(
+            error.to_string().starts_with("create directory "),
+            "{error}"
+        );
+        assert!(names(pairs.path()).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! What is there: the CA, and each node's pairs. Changes nothing.
 
 use std::path::PathBuf;
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -108,18 +109,16 @@ pub fn observe(request: &CertsRequest, now: Timestamp) -> Result<Looked, GenErro
         now,
         warn_days: request.warn_days,
     };
-    let mut nodes = Vec::new();
-    let mut world_nodes = vec![operator_node()];
-    let wanted = spec
+    let wanted: Vec<_> = spec
         .members
         .iter()
-        .filter(|member| request.nodes.is_empty() || request.nodes.contains(&member.name));
-    for member in wanted {
-        let node = node_of(request, member);
-        nodes.push(node_place(request, standard, &node, member)?);
-        if request.place == Place::Hosts {
-            world_nodes.push(node);
-        }
+        .filter(|member| request.nodes.is_empty() || request.nodes.contains(&member.name))
+        .map(|member| (node_of(request, member), member))
+        .collect();
+    let nodes = node_places(request, standard, &wanted)?;
+    let mut world_nodes = vec![operator_node()];
+    if request.place == Place::Hosts {
+        world_nodes.extend(wanted.into_iter().map(|(node, _)| node));
     }
     let observed = Observed {
         ca_files: files,
@@ -165,6 +164,32 @@ fn trusted(
     Ok(bytes
         .and_then(|bytes| inspect::certificates(&bytes).ok())
         .unwrap_or_default())
+}
+
+/// Looks at all nodes, as many at once as there are processors: judging takes signatures.
+fn node_places(
+    request: &CertsRequest,
+    standard: Standard<'_>,
+    wanted: &[(LocalNode, &MemberSpec)],
+) -> Result<Vec<NodePlace>, FileError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let chunk = wanted.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let look =
+            |(node, member): &(LocalNode, &MemberSpec)| node_place(request, standard, node, member);
+        let lookers: Vec<_> = wanted
+            .chunks(chunk)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(look).collect::<Result<Vec<_>, _>>()))
+            .collect();
+        let mut places = Vec::with_capacity(wanted.len());
+        for looker in lookers {
+            match looker.join() {
+                Ok(found) => places.extend(found?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(places)
+    })
 }
 
 fn node_place(

@@ -6,7 +6,8 @@ use super::pairs::{Held, Node};
 use super::rule::Rule;
 use super::tree::PairUse;
 use crate::pki::inspect::{
-    CertificateFacts, DIGITAL_SIGNATURE, SERVER_AUTH, Why, broken_constraint, chain_to, signed_by,
+    CertificateFacts, DIGITAL_SIGNATURE, SERVER_AUTH, Why, broken_constraint, chain_to,
+    other_key_id, signed_by,
 };
 
 const REISSUE: &str = "issue it anew: etcdha certs renew";
@@ -42,7 +43,7 @@ fn trust(held: &Held<'_>, trusted: &[CertificateFacts], findings: &mut Findings)
     let Some(issuer) = chain.first() else {
         return;
     };
-    if let Err(why @ Why::OtherKeyId { .. }) = signed_by(leaf, issuer) {
+    if let Some(why) = other_key_id(leaf, issuer) {
         let message = format!("{why}; etcd accepts that, openssl does not");
         findings.warning(Rule::KeyIdMismatch, held.at, message, REISSUE.to_owned());
     }

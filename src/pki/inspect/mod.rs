@@ -38,7 +38,7 @@ pub use public_key::{Curve, KeyFamily, PublicKeyFacts};
 pub use read::{
     Contents, Format, InspectError, Item, Material, certificates, first_certificate, read,
 };
-pub use relation::{Why, chain_to, crl_signed_by, key_matches, signed_by};
+pub use relation::{Why, chain_to, crl_signed_by, key_matches, other_key_id, signed_by};
 pub use request::RequestFacts;
 pub use serial::SerialNumber;
 pub use signature::{Hash, SignatureAlgorithm, SignatureFacts, SignatureFault};

@@ -47,7 +47,7 @@ pub fn signed_by(leaf: &CertificateFacts, ca: &CertificateFacts) -> Result<(), W
     issued_by(
         (&leaf.issuer.der, &leaf.issuer.text),
         leaf.extensions.authority_key_id.as_ref(),
-        leaf.signature.verify(&ca.public_key),
+        || leaf.signature.verify(&ca.public_key),
         ca,
     )
 }
@@ -57,7 +57,7 @@ pub fn crl_signed_by(crl: &CrlFacts, ca: &CertificateFacts) -> Result<(), Why> {
     issued_by(
         (&crl.issuer.der, &crl.issuer.text),
         crl.authority_key_id.as_ref(),
-        crl.signature.verify(&ca.public_key),
+        || crl.signature.verify(&ca.public_key),
         ca,
     )
 }
@@ -65,7 +65,7 @@ pub fn crl_signed_by(crl: &CrlFacts, ca: &CertificateFacts) -> Result<(), Why> {
 fn issued_by(
     (issuer_der, issuer): (&[u8], &str),
     authority: Option<&HexBytes>,
-    signature: Result<(), SignatureFault>,
+    signature: impl FnOnce() -> Result<(), SignatureFault>,
     ca: &CertificateFacts,
 ) -> Result<(), Why> {
     if issuer_der != ca.subject.der {
@@ -74,14 +74,10 @@ fn issued_by(
             ca: ca.subject.text.clone(),
         });
     }
-    let ids = authority.zip(ca.extensions.subject_key_id.as_ref());
-    let differing = ids.filter(|(authority, subject)| authority != subject);
-    match (signature, differing) {
+    let differing = differing_ids(authority, ca);
+    match (signature(), differing) {
         (Ok(()), None) => Ok(()),
-        (Ok(()), Some((authority, subject))) => Err(Why::OtherKeyId {
-            authority: authority.clone(),
-            subject: subject.clone(),
-        }),
+        (Ok(()), Some((authority, subject))) => Err(other_id(authority, subject)),
         (Err(SignatureFault::Invalid), Some((authority, subject))) => Err(Why::OtherKey {
             detail: format!("key id {authority} expected, found {subject}"),
         }),
@@ -91,6 +87,28 @@ fn issued_by(
         (Err(fault @ SignatureFault::Unsupported { .. }), _) => Err(Why::Unverifiable {
             reason: fault.to_string(),
         }),
+    }
+}
+
+/// Tells where a CA's key identifier is not the one that the certificate names, whoever signed it.
+pub fn other_key_id(leaf: &CertificateFacts, ca: &CertificateFacts) -> Option<Why> {
+    differing_ids(leaf.extensions.authority_key_id.as_ref(), ca)
+        .map(|(authority, subject)| other_id(authority, subject))
+}
+
+fn differing_ids<'a>(
+    authority: Option<&'a HexBytes>,
+    ca: &'a CertificateFacts,
+) -> Option<(&'a HexBytes, &'a HexBytes)> {
+    authority
+        .zip(ca.extensions.subject_key_id.as_ref())
+        .filter(|(authority, subject)| authority != subject)
+}
+
+fn other_id(authority: &HexBytes, subject: &HexBytes) -> Why {
+    Why::OtherKeyId {
+        authority: authority.clone(),
+        subject: subject.clone(),
     }
 }
 

@@ -38,14 +38,13 @@ pub(in crate::plan) fn make_ca(
     let key = PrivateKey::generate(ca.key_algorithm).map_err(pki)?;
     let pem = secret(&key);
     let (authority, issued) = issue_ca(request, key, Timestamp::now()).map_err(pki)?;
-    make_parents(&[&cert_path, &key_path])?;
-    let cert = issued.pem().into_bytes();
-    pairs::commit(&[Pair {
+    let pair = Pair {
         key_path,
         key: pem,
         cert_path,
-        cert,
-    }])?;
+        cert: issued.pem().into_bytes(),
+    };
+    pairs::commit(&[pair], DIR_MODE)?;
     world.authority = Some(authority);
     Ok(Outcome::CreatedFiles {
         paths: vec![ca.cert_path.clone(), ca.key_path.clone()],
@@ -93,10 +92,7 @@ pub(in crate::plan) fn make_leaves(
         Ok::<_, StepError>(())
     })?;
     let (pairs, notes): (Vec<Pair>, Vec<Vec<String>>) = made.into_iter().unzip();
-    for pair in &pairs {
-        make_parents(&[&pair.cert_path, &pair.key_path])?;
-    }
-    pairs::commit(&pairs)?;
+    pairs::commit(&pairs, DIR_MODE)?;
     let created = leaves.iter().filter(|leaf| !leaf.replace);
     let paths = created.flat_map(|leaf| [leaf.cert_path.clone(), leaf.key_path.clone()]);
     Ok(Outcome::CreatedFiles {
@@ -143,18 +139,17 @@ pub(in crate::plan) fn install_ca(
     targets: &[CaTarget],
 ) -> Result<Outcome, StepError> {
     let pem = trusted_pem(world)?;
-    let mut paths = Vec::new();
+    let (mut paths, mut missing) = (Vec::new(), Vec::new());
     for target in targets {
         let path = world.node(&target.on)?.local(&target.path);
         match files::read_optional(&path)? {
             Some(found) if found == pem.as_bytes() => continue,
             Some(_) => return Err(appeared(&path)),
-            None => {}
+            None => missing.push(path),
         }
-        make_parents(&[&path])?;
-        files::write_new(&path, pem.as_bytes(), CERT_MODE)?;
         paths.push(target.path.clone());
     }
+    files::write_new_all(&missing, pem.as_bytes(), CERT_MODE, DIR_MODE)?;
     Ok(Outcome::CreatedFiles {
         paths,
         notes: Vec::new(),
