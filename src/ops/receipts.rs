@@ -47,6 +47,11 @@ pub fn latest_in_effect(found: &[FoundReceipt]) -> Option<&FoundReceipt> {
     found.iter().rev().find(in_effect)
 }
 
+/// Removes what a run that was killed while it wrote its receipt has left.
+pub fn tidy(directory: &Path) {
+    files::sweep(directory);
+}
+
 /// Removes receipts beyond the newest `keep`: they are small, but a daemon may write many.
 ///
 /// # Errors

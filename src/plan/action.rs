@@ -77,6 +77,10 @@ pub enum Action {
         max_lag: u64,
         /// Longest wait without progress, in seconds.
         deadline_seconds: u64,
+        /// Shortest wait, in seconds. etcd takes the next member only once every voter has been
+        /// connected for a while: better to wait for that before this one votes.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        settle_seconds: u64,
     },
     /// Gives the learner its vote.
     Promote {
@@ -90,6 +94,10 @@ pub enum Action {
         /// How many voting members there must be.
         voters: usize,
     },
+}
+
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }
 
 /// A member that joins.
@@ -176,7 +184,7 @@ impl Action {
             Self::AddLearner { listed: true, .. } => Undo::BestEffort("it is removed"),
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
             Self::PrepareDataDir { .. } => Undo::Exact,
-            Self::Promote { .. } => Undo::None("remove it instead"),
+            Self::Promote { .. } => Undo::None("remove it"),
             // A copy says what its list says, whatever becomes of the rest of the plan.
             Self::CopyCrl { .. }
             | Self::WaitStarted { .. }

@@ -59,12 +59,19 @@ impl fmt::Display for Action {
             Self::WaitCaughtUp {
                 max_lag,
                 deadline_seconds,
+                settle_seconds,
                 ..
-            } => write!(
-                f,
-                "wait until caught up (lag ≤ {max_lag}, stalls ≤ {})",
-                duration(*deadline_seconds)
-            ),
+            } => {
+                let settled = match settle_seconds {
+                    0 => String::new(),
+                    seconds => format!(", ≥ {}", duration(*seconds)),
+                };
+                let stalls = duration(*deadline_seconds);
+                write!(
+                    f,
+                    "wait until caught up (lag ≤ {max_lag}, stalls ≤ {stalls}{settled})"
+                )
+            }
             Self::Promote { member, .. } => write!(f, "promote {}", member.name),
             Self::VerifyMembers { voters: 1 } => write!(f, "verify: 1 member answers"),
             Self::VerifyMembers { voters } => {

@@ -2,6 +2,7 @@
 //! carries it out.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cluster::ClusterAccess;
 use crate::node::LocalNode;
@@ -66,15 +67,14 @@ impl Performer for World {
                 member,
                 max_lag,
                 deadline_seconds,
+                settle_seconds,
             } => {
-                wait::caught_up(
-                    self.access()?,
-                    member,
-                    *max_lag,
-                    *deadline_seconds,
-                    progress,
-                )
-                .await
+                let wait = wait::CatchUp {
+                    max_lag: *max_lag,
+                    deadline: Duration::from_secs(*deadline_seconds),
+                    settle: Duration::from_secs(*settle_seconds),
+                };
+                wait::caught_up(self.access()?, member, wait, progress).await
             }
             Action::Promote {
                 member,

@@ -217,7 +217,7 @@ fn stage(
 
 /// Removes what killed runs left in a directory: staged files that nobody holds locked. Best effort,
 /// since a leftover is no reason not to write.
-fn sweep(directory: &Path) {
+pub fn sweep(directory: &Path) {
     let names = list(directory).unwrap_or_default();
     let staged = |name: &&String| name.starts_with('.') && name.contains(STAGED);
     for name in names.iter().filter(staged) {

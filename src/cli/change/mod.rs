@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::ops::receipts::tidy;
 use crate::ops::{LockError, RunLock};
 use crate::plan::{Applied, Failure, Plan, Receipt, StepError, World, apply};
 
@@ -49,8 +50,9 @@ impl Change<'_> {
     pub(super) async fn run(self, world: World, output: &Output) -> Result<Changed, CliError> {
         let report = PlanReport(&self.plan);
         if self.plan.is_empty() {
-            if self.args.dry_run {
-                output.emit(&report)?;
+            match self.args.dry_run {
+                true => output.emit(&report)?,
+                false => tidy(&receipts(self.state)),
             }
             return Ok(Changed::Nothing);
         }

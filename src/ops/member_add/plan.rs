@@ -22,6 +22,11 @@ use super::MemberAddRequest;
 use super::observed::{CaFileState, Observed, ObservedTarget};
 use super::preflight::{self, Membership};
 
+/// How long every voter must have been connected before etcd takes another member (`HealthInterval`
+/// in etcd's `server/etcdserver/server.go`). Waited for while the new one is a learner yet, so that
+/// two members vote for a moment only.
+const SETTLE_SECONDS: u64 = 5;
+
 /// Plans the growth, or refuses it.
 ///
 /// # Errors
@@ -38,8 +43,10 @@ pub fn plan(request: &MemberAddRequest, observed: &Observed) -> Result<Plan, Ref
     for target in builder.joining() {
         builder.prepare(target)?;
     }
-    for target in builder.joining() {
-        builder.join(target)?;
+    let joining = builder.joining();
+    for (place, target) in joining.iter().enumerate() {
+        let is_last = place + 1 == joining.len();
+        builder.join(target, if is_last { 0 } else { SETTLE_SECONDS })?;
     }
     builder.finish();
     let notes = builder.notes();
@@ -161,7 +168,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Learner, manifest, waits, vote.
-    fn join(&mut self, target: &ObservedTarget) -> Result<(), Refusal> {
+    fn join(&mut self, target: &ObservedTarget, settle_seconds: u64) -> Result<(), Refusal> {
         let (Some(spec), Some(member)) = (self.spec(target), self.join_target(target)) else {
             return Ok(());
         };
@@ -202,6 +209,7 @@ impl<'a> Builder<'a> {
                 member: member.clone(),
                 max_lag,
                 deadline_seconds,
+                settle_seconds,
             },
         );
         self.quorum = self.quorum.grown();

@@ -82,17 +82,28 @@ async fn open_listed(access: &ClusterAccess, listed: &MemberInfo) -> Result<Conn
     Err(last)
 }
 
+/// What a learner is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::plan) struct CatchUp {
+    /// Most raft entries it may be behind.
+    pub(in crate::plan) max_lag: u64,
+    /// Longest wait without progress.
+    pub(in crate::plan) deadline: Duration,
+    /// Shortest wait.
+    pub(in crate::plan) settle: Duration,
+}
+
 /// Waits until the learner is close behind the leader, in ratio and in entries.
 pub(in crate::plan) async fn caught_up(
     access: &ClusterAccess,
     member: &JoinTarget,
-    max_lag: u64,
-    deadline_seconds: u64,
+    wait: CatchUp,
     progress: &dyn Fn(Progress),
 ) -> Result<Outcome, StepError> {
     let limit = LagLimit {
-        max_entries: max_lag,
+        max_entries: wait.max_lag,
     };
+    let begun = Instant::now();
     let mut steady = 0;
     let mut best = 0;
     let mut moved = Instant::now();
@@ -112,17 +123,17 @@ pub(in crate::plan) async fn caught_up(
                 last.clone_from(why);
             }
         }
-        if steady >= STEADY_LOOKS {
+        if steady >= STEADY_LOOKS && begun.elapsed() >= wait.settle {
             return Ok(Outcome::Plain);
         }
-        if moved.elapsed().as_secs() >= deadline_seconds {
+        if steady == 0 && moved.elapsed() >= wait.deadline {
             let what = format!("progress of {}", member.name);
             if let Ok(lag) = found {
                 last = format!("applied {} of {}", lag.applied_index, lag.leader_index);
             }
             return Err(StepError::Deadline {
                 what,
-                seconds: deadline_seconds,
+                seconds: wait.deadline.as_secs(),
                 last,
             });
         }

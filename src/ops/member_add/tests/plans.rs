@@ -11,7 +11,7 @@ fn lines(plan: &Plan) -> String {
     let lines = plan.steps.iter().map(|step| {
         let voters = step.voters.unwrap();
         format!(
-            "{:<48}{:<4} {} {}",
+            "{:<56}{:<4} {} {}",
             step.action.to_string(),
             step.on,
             voters.voters,
@@ -60,23 +60,23 @@ fn from_one_to_three_everything_is_planned_before_the_first_step() {
         plan.notes.join("\n"), plan.checked.join("\n")), @r"
     add 2 members to cluster prod (1 voting member, quorum 1, tolerates 0 failures)
 
-    write the CA certificate                        m2   1 0
-    write 4 certificates                            m2   1 0
-    write the CA certificate                        m3   1 0
-    write 4 certificates                            m3   1 0
-    prepare data directory /var/lib/etcd            m2   1 0
-    add learner https://10.0.0.12:2380              m1   1 0
-    write etcd.yaml (existing, 2 members)           m2   1 0
-    wait until started (≤ 10m)                      m2   1 0
-    wait until caught up (lag ≤ 1000, stalls ≤ 10m) m2   1 0
-    promote m2                                      m2   2 0
-    prepare data directory /var/lib/etcd            m3   2 0
-    add learner https://10.0.0.13:2380              m1   2 0
-    write etcd.yaml (existing, 3 members)           m3   2 0
-    wait until started (≤ 10m)                      m3   2 0
-    wait until caught up (lag ≤ 1000, stalls ≤ 10m) m3   2 0
-    promote m3                                      m3   3 1
-    verify: 3 members equal at one revision         all  3 1
+    write the CA certificate                                m2   1 0
+    write 4 certificates                                    m2   1 0
+    write the CA certificate                                m3   1 0
+    write 4 certificates                                    m3   1 0
+    prepare data directory /var/lib/etcd                    m2   1 0
+    add learner https://10.0.0.12:2380                      m1   1 0
+    write etcd.yaml (existing, 2 members)                   m2   1 0
+    wait until started (≤ 10m)                              m2   1 0
+    wait until caught up (lag ≤ 1000, stalls ≤ 10m, ≥ 5s)   m2   1 0
+    promote m2                                              m2   2 0
+    prepare data directory /var/lib/etcd                    m3   2 0
+    add learner https://10.0.0.13:2380                      m1   2 0
+    write etcd.yaml (existing, 3 members)                   m3   2 0
+    wait until started (≤ 10m)                              m3   2 0
+    wait until caught up (lag ≤ 1000, stalls ≤ 10m)         m3   2 0
+    promote m3                                              m3   3 1
+    verify: 3 members equal at one revision                 all  3 1
 
     From step 10 to step 16 two members vote: losing either stops writes. etcdha goes on at once.
 
@@ -114,10 +114,10 @@ fn certificates_that_are_there_are_not_made_again() {
     observed.targets[1].certificates[1].1 = crate::ops::host_certificates::PairState::Valid;
     let plan = plan(&request, &observed).unwrap();
     insta::assert_snapshot!(lines(&plan).lines().take(4).collect::<Vec<_>>().join("\n"), @r"
-    write the CA certificate                        m3   1 0
-    write 3 certificates                            m3   1 0
-    prepare data directory /var/lib/etcd            m2   1 0
-    add learner https://10.0.0.12:2380              m1   1 0
+    write the CA certificate                                m3   1 0
+    write 3 certificates                                    m3   1 0
+    prepare data directory /var/lib/etcd                    m2   1 0
+    add learner https://10.0.0.12:2380                      m1   1 0
     ");
 }
 
@@ -129,21 +129,21 @@ fn a_listed_learner_without_manifest_is_taken_over() {
     prepare(&mut observed.targets[0], None);
     let plan = plan(&request, &observed).unwrap();
     insta::assert_snapshot!(lines(&plan), @r"
-    write the CA certificate                        m3   1 0
-    write 4 certificates                            m3   1 0
-    prepare data directory /var/lib/etcd            m2   1 0
-    take over learner https://10.0.0.12:2380        m1   1 0
-    write etcd.yaml (existing, 2 members)           m2   1 0
-    wait until started (≤ 10m)                      m2   1 0
-    wait until caught up (lag ≤ 1000, stalls ≤ 10m) m2   1 0
-    promote m2                                      m2   2 0
-    prepare data directory /var/lib/etcd            m3   2 0
-    add learner https://10.0.0.13:2380              m1   2 0
-    write etcd.yaml (existing, 3 members)           m3   2 0
-    wait until started (≤ 10m)                      m3   2 0
-    wait until caught up (lag ≤ 1000, stalls ≤ 10m) m3   2 0
-    promote m3                                      m3   3 1
-    verify: 3 members equal at one revision         all  3 1
+    write the CA certificate                                m3   1 0
+    write 4 certificates                                    m3   1 0
+    prepare data directory /var/lib/etcd                    m2   1 0
+    take over learner https://10.0.0.12:2380                m1   1 0
+    write etcd.yaml (existing, 2 members)                   m2   1 0
+    wait until started (≤ 10m)                              m2   1 0
+    wait until caught up (lag ≤ 1000, stalls ≤ 10m, ≥ 5s)   m2   1 0
+    promote m2                                              m2   2 0
+    prepare data directory /var/lib/etcd                    m3   2 0
+    add learner https://10.0.0.13:2380                      m1   2 0
+    write etcd.yaml (existing, 3 members)                   m3   2 0
+    wait until started (≤ 10m)                              m3   2 0
+    wait until caught up (lag ≤ 1000, stalls ≤ 10m)         m3   2 0
+    promote m3                                              m3   3 1
+    verify: 3 members equal at one revision                 all  3 1
     ");
 }
 
@@ -189,15 +189,15 @@ fn with_two_voters_only_the_third_is_added() {
     observed.targets.remove(0);
     let plan = plan(&request, &observed).unwrap();
     insta::assert_snapshot!(lines(&plan), @r"
-    write the CA certificate                        m3   2 0
-    write 4 certificates                            m3   2 0
-    prepare data directory /var/lib/etcd            m3   2 0
-    add learner https://10.0.0.13:2380              m1   2 0
-    write etcd.yaml (existing, 3 members)           m3   2 0
-    wait until started (≤ 10m)                      m3   2 0
-    wait until caught up (lag ≤ 1000, stalls ≤ 10m) m3   2 0
-    promote m3                                      m3   3 1
-    verify: 3 members equal at one revision         all  3 1
+    write the CA certificate                                m3   2 0
+    write 4 certificates                                    m3   2 0
+    prepare data directory /var/lib/etcd                    m3   2 0
+    add learner https://10.0.0.13:2380                      m1   2 0
+    write etcd.yaml (existing, 3 members)                   m3   2 0
+    wait until started (≤ 10m)                              m3   2 0
+    wait until caught up (lag ≤ 1000, stalls ≤ 10m)         m3   2 0
+    promote m3                                              m3   3 1
+    verify: 3 members equal at one revision                 all  3 1
     ");
 }
 
