@@ -63,6 +63,8 @@ impl Change<'_> {
         if output.propose(&report, self.args, &question)? == Consent::DryRun {
             return Ok(Changed::DryRun);
         }
+        // The plan ends here, and what becomes of it begins.
+        output.note("");
         self.run_unasked(world, output).await
     }
 
