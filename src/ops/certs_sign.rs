@@ -22,6 +22,7 @@ use crate::sys::files::{self, FileError};
 
 use super::Refusal;
 use super::certs_gen::here;
+use super::host_certificates::NearEnd;
 use super::issuing::{IssuingError, ca_files, load_authority, load_templates};
 use super::node_files::operator_node;
 
@@ -44,8 +45,8 @@ pub struct SignWish {
     pub names: Option<Vec<San>>,
     /// Whether certificates that are there are replaced.
     pub replace: bool,
-    /// Days before its end at which a certificate no longer counts as valid.
-    pub warn_days: i64,
+    /// When a certificate no longer counts as valid because its end is near.
+    pub near_end: NearEnd,
     /// How mistakes in templates are treated that cfssl passes over.
     pub strictness: Strictness,
 }
@@ -317,10 +318,11 @@ impl Signer<'_> {
         if !found.public_key.same_key(&trial.public_key) {
             wrong.push("it is for another key than the request".to_owned());
         }
+        let warn_days = self.wish.near_end.warn_days(Some(found));
         match found.lifetime(self.now) {
             Lifetime::NotYetValid => wrong.push("it is not yet valid".to_owned()),
             Lifetime::Expired { days_ago } => wrong.push(format!("it ended {days_ago}d ago")),
-            Lifetime::Valid { days_left } if days_left < self.wish.warn_days => {
+            Lifetime::Valid { days_left } if days_left < warn_days => {
                 wrong.push(format!("it ends in {days_left}d"));
             }
             Lifetime::Valid { .. } => {}

@@ -27,6 +27,33 @@ pub enum PairState {
     Invalid(Vec<String>),
 }
 
+/// When a certificate counts as about to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NearEnd {
+    /// With fewer whole days left than these.
+    Days(i64),
+    /// In the last 30 days; of a short life in its last third. What was asked for short would
+    /// otherwise be due as soon as it is made.
+    LastThird,
+}
+
+impl NearEnd {
+    /// Days before its end at which this certificate no longer fits; the general number where there
+    /// is none.
+    pub fn warn_days(self, certificate: Option<&CertificateFacts>) -> i64 {
+        const USUAL: i64 = 30;
+        const SECONDS: i64 = 24 * 60 * 60;
+        match (self, certificate) {
+            (Self::Days(days), _) => days,
+            (Self::LastThird, None) => USUAL,
+            (Self::LastThird, Some(facts)) => {
+                let life = facts.not_after.as_second() - facts.not_before.as_second();
+                USUAL.min(life / SECONDS / 3)
+            }
+        }
+    }
+}
+
 /// Against what a pair is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard<'a> {

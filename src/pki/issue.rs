@@ -393,12 +393,11 @@ fn impossible(from: Timestamp, lifetime: SignedDuration, reason: &'static str) -
     }
 }
 
-fn validity(
-    authority: &CertificateAuthority,
-    profile: &Profile,
-    now: Timestamp,
-    notes: &mut Vec<IssueNote>,
-) -> Result<(Timestamp, Timestamp), IssueError> {
+/// Whether the CA's own time is now: nothing that it signs outside it is worth anything.
+///
+/// # Errors
+/// [`IssueError::IssuerNotYetValid`] or [`IssueError::IssuerExpired`].
+pub fn check_issuer(authority: &CertificateAuthority, now: Timestamp) -> Result<(), IssueError> {
     let subject = || authority.subject().to_string();
     let (first, last) = (authority.not_before(), authority.not_after());
     if now < first {
@@ -414,6 +413,17 @@ fn validity(
             not_after: last,
         });
     }
+    Ok(())
+}
+
+fn validity(
+    authority: &CertificateAuthority,
+    profile: &Profile,
+    now: Timestamp,
+    notes: &mut Vec<IssueNote>,
+) -> Result<(Timestamp, Timestamp), IssueError> {
+    check_issuer(authority, now)?;
+    let (first, last) = (authority.not_before(), authority.not_after());
     let wanted_from = match profile.not_before {
         Some(fixed) => begin(fixed, SignedDuration::ZERO)?,
         None => begin(now, profile.backdate)?,

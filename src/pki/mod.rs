@@ -43,7 +43,9 @@ pub use csr_sign::{SignOverrides, sign_request};
 pub use csr_template::{CaSection, CsrTemplate, TemplateUse};
 pub use der::DerError;
 pub use duration::{DurationError, ParsedDuration, format_duration, parse_duration};
-pub use issue::{CaRequest, IssueError, IssueNote, Issued, LeafRequest, issue_ca, issue_leaf};
+pub use issue::{
+    CaRequest, IssueError, IssueNote, Issued, LeafRequest, check_issuer, issue_ca, issue_leaf,
+};
 pub use key::{KeyError, PrivateKey};
 pub use kind::CertificateKind;
 pub use layout::{

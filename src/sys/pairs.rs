@@ -57,6 +57,8 @@ pub fn commit(pairs: &[Pair], dir_mode: u32) -> Result<(), FileError> {
         .flatten()
         .collect();
     let directories: Vec<&Path> = directories.into_iter().collect();
+    // Sorted, the outer ones come first: one that holds a key must not come to be as the mere parent
+    // of another, which everybody may look into.
     for directory in &directories {
         files::make_dir(directory, dir_mode, sync)?;
     }

@@ -19,6 +19,7 @@ use crate::ops::certs_gen::{CertsRequest, Existing, Place};
 use crate::pki::{CertificateKind, Strictness};
 use crate::plan::World;
 
+use super::expiring::ExpiringArgs;
 use super::issue::{absolute, known_nodes};
 use super::renew::parse_kind;
 
@@ -48,14 +49,8 @@ pub(super) struct CsrArgs {
     #[arg(long, help_heading = "Behaviour")]
     replace: bool,
 
-    /// Days before its end at which a certificate no longer counts as valid
-    #[arg(
-        long,
-        value_name = "DAYS",
-        default_value_t = 30,
-        help_heading = "Behaviour"
-    )]
-    expiring: i64,
+    #[command(flatten)]
+    expiring: ExpiringArgs,
 
     /// Write straight to the hosts (their root: in the cluster file, or this host)
     #[arg(long, help_heading = "Behaviour")]
@@ -236,7 +231,7 @@ fn request(args: &CsrArgs, global: &GlobalArgs) -> Result<CertsRequest, CliError
             true => Existing::ReplaceInvalid,
             false => Existing::Keep,
         },
-        warn_days: args.expiring,
+        near_end: args.expiring.near_end(),
         strictness: match args.strict {
             true => Strictness::Strict,
             false => Strictness::Lenient,

@@ -12,6 +12,7 @@ use crate::model::NodeName;
 use crate::ops::certs_gen::{CertsRequest, Existing, Place};
 use crate::pki::Strictness;
 
+use super::expiring::ExpiringArgs;
 use super::issue::{Issue, absolute, known_nodes, run as issue};
 
 /// Issue the CA and every node's certificates, as far as they are missing
@@ -37,14 +38,8 @@ pub(super) struct GenArgs {
     #[arg(long, help_heading = "Behaviour")]
     replace: bool,
 
-    /// Days before its end at which a certificate no longer counts as valid
-    #[arg(
-        long,
-        value_name = "DAYS",
-        default_value_t = 30,
-        help_heading = "Behaviour"
-    )]
-    expiring: i64,
+    #[command(flatten)]
+    expiring: ExpiringArgs,
 
     /// Write straight to the hosts (their root: in the cluster file, or this host)
     #[arg(long, help_heading = "Behaviour")]
@@ -81,7 +76,7 @@ pub(super) fn run(args: &GenArgs, global: &GlobalArgs, output: &Output) -> Outco
         } else {
             Existing::Keep
         },
-        warn_days: args.expiring,
+        near_end: args.expiring.near_end(),
         strictness: if args.strict {
             Strictness::Strict
         } else {

@@ -3,6 +3,7 @@
 mod check;
 mod csr;
 mod details;
+mod expiring;
 mod facts;
 mod r#gen;
 mod issue;

@@ -10,6 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::{cluster_source, secrets};
 use crate::model::NodeName;
 use crate::ops::certs_gen::{CertsRequest, Existing, Place};
+use crate::ops::host_certificates::NearEnd;
 use crate::pki::{CertificateKind, Strictness};
 
 use super::issue::{Issue, absolute, known_nodes, run as issue};
@@ -82,7 +83,7 @@ pub(super) fn run(args: &RenewArgs, global: &GlobalArgs, output: &Output) -> Out
             Some(_) => Existing::RenewInvalid,
             None => Existing::Renew,
         },
-        warn_days: args.within.unwrap_or(0),
+        near_end: NearEnd::Days(args.within.unwrap_or(0)),
         strictness: Strictness::Lenient,
         passphrase: secrets::ca_passphrase(),
     };

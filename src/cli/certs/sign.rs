@@ -22,6 +22,7 @@ use crate::pki::inspect::CertificateFacts;
 use crate::pki::{CertificateKind, San, Strictness};
 use crate::plan::World;
 
+use super::expiring::ExpiringArgs;
 use super::issue::{date, names};
 use super::renew::parse_kind;
 
@@ -70,14 +71,8 @@ pub(super) struct SignArgs {
     #[arg(long, help_heading = "Behaviour")]
     replace: bool,
 
-    /// Days before its end at which a certificate no longer counts as valid
-    #[arg(
-        long,
-        value_name = "DAYS",
-        default_value_t = 30,
-        help_heading = "Behaviour"
-    )]
-    expiring: i64,
+    #[command(flatten)]
+    expiring: ExpiringArgs,
 
     /// Directory with cfssl files in place of the built-in templates
     #[arg(long, value_name = "DIR", help_heading = "Behaviour")]
@@ -240,7 +235,7 @@ fn wish(args: &SignArgs, global: &GlobalArgs) -> Result<SignWish, CliError> {
         profile: args.profile.clone(),
         names: Some(args.names.clone()).filter(|names| !names.is_empty()),
         replace: args.replace,
-        warn_days: args.expiring,
+        near_end: args.expiring.near_end(),
         strictness: match args.strict {
             true => Strictness::Strict,
             false => Strictness::Lenient,

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::model::{ClusterSpec, NodeName};
+use crate::ops::host_certificates::NearEnd;
 use crate::pki::{CertificateKind, Strictness};
 
 pub use observe::{CaState, GenError, LeafState, Looked, NodePlace, Observed, observe};
@@ -31,8 +32,8 @@ pub struct CertsRequest {
     pub kinds: Vec<CertificateKind>,
     /// What becomes of certificates that are there.
     pub existing: Existing,
-    /// Days before its end at which a certificate no longer counts as valid.
-    pub warn_days: i64,
+    /// When a certificate no longer counts as valid because its end is near.
+    pub near_end: NearEnd,
     /// How mistakes in templates are treated that cfssl passes over.
     pub strictness: Strictness,
     /// Passphrase of the CA's key, where it is encrypted.

@@ -11,7 +11,9 @@ use crate::ops::host_certificates::{PairState, Standard, judge};
 use crate::ops::issuing::{IssuingError, ca_files, load_authority, load_templates};
 use crate::ops::node_files::{ca_in, kinds_for, operator_node, pair_in};
 use crate::pki::inspect::{self, CertificateFacts};
-use crate::pki::{CertificateAuthority, CertificateKind, PairPaths, TemplateFinding, TemplateSet};
+use crate::pki::{
+    CertificateAuthority, CertificateKind, PairPaths, TemplateFinding, TemplateSet, check_issuer,
+};
 use crate::sys::files::{self, FileError};
 use crate::sys::pairs;
 
@@ -101,13 +103,13 @@ pub fn observe(request: &CertsRequest, now: Timestamp) -> Result<Looked, GenErro
     let spec = &request.spec;
     let templates = load_templates(&spec.pki, request.strictness)?;
     let files = ca_files(&spec.pki);
-    let (ca, authority) = ca_state(&files, request);
+    let (ca, authority) = ca_state(&files, request, now);
     let trusted = trusted(&files, authority.as_ref())?;
     let standard = Standard {
         spec,
         trusted: &trusted,
         now,
-        warn_days: request.warn_days,
+        warn_days: request.near_end.warn_days(None),
     };
     let wanted: Vec<_> = spec
         .members
@@ -141,12 +143,24 @@ fn node_of(request: &CertsRequest, member: &MemberSpec) -> LocalNode {
     }
 }
 
-fn ca_state(files: &CaFiles, request: &CertsRequest) -> (CaState, Option<CertificateAuthority>) {
+fn ca_state(
+    files: &CaFiles,
+    request: &CertsRequest,
+    now: Timestamp,
+) -> (CaState, Option<CertificateAuthority>) {
+    // A CA that was named is one to adopt: a slip of the pen must not make a second one.
+    let may_be_made = request.spec.pki.ca.is_none();
     let half_made = pairs::is_interrupted(&files.key, &files.cert);
-    if !files.cert.exists() && (half_made || !files.key.exists()) {
+    if may_be_made && !files.cert.exists() && (half_made || !files.key.exists()) {
         return (CaState::Absent, None);
     }
-    match load_authority(files, request.passphrase.as_deref().map(String::as_str)) {
+    let passphrase = request.passphrase.as_deref().map(String::as_str);
+    let authority = load_authority(files, passphrase).and_then(|authority| {
+        let in_time = check_issuer(&authority, now);
+        in_time.map_err(|error| format!("{}: {error}", files.cert.display()))?;
+        Ok(authority)
+    });
+    match authority {
         Ok(authority) => (CaState::Ready, Some(authority)),
         Err(why) => (CaState::Unusable(why), None),
     }
@@ -210,6 +224,12 @@ fn node_place(
     let mut leaves = Vec::new();
     for kind in wanted {
         let paths = pair_in(&directory, spec, member, kind);
+        let found = node.read(&paths.cert)?;
+        let found = found.and_then(|bytes| inspect::first_certificate(&bytes).ok());
+        let standard = Standard {
+            warn_days: request.near_end.warn_days(found.as_ref()),
+            ..standard
+        };
         let state = judge(standard, node, member, kind, &paths)?;
         leaves.push(LeafState { kind, paths, state });
     }

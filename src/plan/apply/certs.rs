@@ -1,5 +1,6 @@
 //! Certificates: keys are born here, on their way to the files they live in.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -223,8 +224,11 @@ pub(super) fn appeared(path: &Path) -> StepError {
     }
 }
 
+/// Makes the directories of these files. Outer ones come first: one that holds a key must not come to
+/// be as the mere parent of another, which everybody may look into.
 pub(super) fn make_parents(paths: &[&PathBuf]) -> Result<(), StepError> {
-    for parent in paths.iter().filter_map(|path| path.parent()) {
+    let parents: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    for parent in parents {
         files::ensure_dir(parent, DIR_MODE)?;
     }
     Ok(())
