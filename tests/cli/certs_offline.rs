@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Run, Sandbox};
+use crate::harness::{Sandbox, expect};
 use crate::openssl::demand;
 
 const CLUSTER: &str = "\
@@ -24,9 +24,7 @@ const STEMS: [&str; 4] = [
 ];
 
 fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let state = sandbox.path().join("state").display().to_string();
-    let sandbox = sandbox.variable("ETCDHA_STATE_DIR", &state);
+    let sandbox = Sandbox::with_state();
     sandbox.file("etcdha.yaml", CLUSTER);
     sandbox
 }
@@ -45,20 +43,10 @@ pub(crate) fn make_ca(sandbox: &Sandbox) {
 
 const CA: &str = "--pki-ca-cert offline/ca.crt --pki-ca-key offline/ca.key";
 
-fn expect(code: i32, run: Run) -> Run {
-    assert_eq!(run.code, code, "{}", run.all());
-    run
-}
-
 fn all_requests(node: &str) -> String {
     STEMS
         .map(|stem| format!("pki/nodes/{node}/{stem}.csr"))
         .join(" ")
-}
-
-fn mode(sandbox: &Sandbox, path: &str) -> u32 {
-    let metadata = fs::metadata(sandbox.path().join(path)).unwrap();
-    metadata.permissions().mode() & 0o7777
 }
 
 /// Without what differs from run to run.
@@ -81,8 +69,8 @@ fn requests_are_sound(sandbox: &Sandbox) {
             let stem = format!("pki/nodes/{node}/{stem}");
             let said = demand(sandbox, &format!("req -verify -noout -in {stem}.csr"));
             assert!(said.contains("verify OK"), "{said}");
-            assert_eq!(mode(sandbox, &format!("{stem}.key")), 0o600);
-            assert_eq!(mode(sandbox, &format!("{stem}.csr")), 0o644);
+            assert_eq!(sandbox.mode(&format!("{stem}.key")), 0o600);
+            assert_eq!(sandbox.mode(&format!("{stem}.csr")), 0o644);
         }
     }
 }

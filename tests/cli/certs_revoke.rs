@@ -1,21 +1,10 @@
 //! Revocation lists, judged by openssl.
 
 use crate::certs_offline::make_ca;
-use crate::harness::{Run, Sandbox};
+use crate::harness::{Sandbox, expect};
 use crate::openssl::{demand, openssl};
 
 const KUBEADM_CA: &str = "--pki-ca-cert offline/ca.crt --pki-ca-key offline/ca.key";
-
-fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let state = sandbox.path().join("state").display().to_string();
-    sandbox.variable("ETCDHA_STATE_DIR", &state)
-}
-
-fn expect(code: i32, run: Run) -> Run {
-    assert_eq!(run.code, code, "{}", run.all());
-    run
-}
 
 /// The serial number of a certificate as openssl prints it.
 fn serial(sandbox: &Sandbox, cert: &str) -> String {
@@ -34,7 +23,7 @@ fn is_good(sandbox: &Sandbox, ca: &str, crl: &str, cert: &str) -> bool {
 
 #[test]
 fn a_list_grows_and_openssl_believes_it() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_state();
     let nodes = "--member m1=10.0.0.11 --member m2=10.0.0.12";
     expect(0, sandbox.run(&format!("certs gen {nodes}")));
     let cert = |node: &str, stem: &str| format!("pki/nodes/{node}/etcd/{stem}.crt");
@@ -100,7 +89,7 @@ fn a_list_grows_and_openssl_believes_it() {
 
 #[test]
 fn a_kubeadm_ca_signs_lists_and_is_told_what_that_is_worth() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_state();
     make_ca(&sandbox);
     let words = format!("certs revoke --serial 0abc {KUBEADM_CA} --yes");
     let run = expect(0, sandbox.run(&words));
@@ -113,7 +102,7 @@ fn a_kubeadm_ca_signs_lists_and_is_told_what_that_is_worth() {
 
 #[test]
 fn bad_input_is_one_clear_error() {
-    let sandbox = sandbox();
+    let sandbox = Sandbox::with_state();
     make_ca(&sandbox);
     expect(0, sandbox.run("certs gen --member m1=10.0.0.11"));
     for (words, said) in [

@@ -1,6 +1,8 @@
 //! A sandbox: an empty directory, no inherited environment, and output with what changes from run to
 //! run replaced by names.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -27,6 +29,13 @@ impl Sandbox {
         }
     }
 
+    /// A sandbox with a state directory of its own, as every change needs one.
+    pub(crate) fn with_state() -> Self {
+        let sandbox = Self::new();
+        let state = sandbox.path().join("state").display().to_string();
+        sandbox.variable("ETCDHA_STATE_DIR", &state)
+    }
+
     /// Sets an environment variable for the runs that follow.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -46,7 +55,36 @@ impl Sandbox {
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path().join(name)).unwrap()
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.path().join(name).exists()
+    }
+
+    /// The permission bits of a file.
+    pub(crate) fn mode(&self, name: &str) -> u32 {
+        let metadata = fs::metadata(self.path().join(name)).unwrap();
+        metadata.permissions().mode() & 0o7777
+    }
+
+    /// Every file below a directory, relative to it and sorted; dotfiles too.
+    pub(crate) fn files_below(&self, dir: &str) -> Vec<String> {
+        let root = self.path().join(dir);
+        let mut files = Vec::new();
+        let mut open = vec![root.clone()];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(dir).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    files.push(path.strip_prefix(&root).unwrap().display().to_string());
+                }
+            }
+        }
+        files.sort();
+        files
     }
 
     /// The command with its scrubbed environment, for what [`Sandbox::run`] can't express.
@@ -84,6 +122,12 @@ impl Sandbox {
     }
 }
 
+/// Demands an exit code, and hands the run on.
+pub(crate) fn expect(code: i32, run: Run) -> Run {
+    assert_eq!(run.code, code, "{}", run.all());
+    run
+}
+
 impl Run {
     /// Everything in one text, for a snapshot.
     pub(crate) fn all(&self) -> String {
@@ -98,11 +142,11 @@ impl Run {
 pub(crate) fn check_document(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("ETCDHA_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         etcdha::sys::files::write_atomic(&path, text.as_bytes(), 0o644).unwrap();
         return;
     }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == text,
         "{name} is out of date: run ETCDHA_BLESS=1 cargo test --test cli docs\n{text}"

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 mod certs_check;
+mod certs_gen;
 mod certs_offline;
 mod certs_revoke;
 mod certs_show;
+mod cfssl;
 mod config;
 mod docs;
 mod harness;

@@ -1,0 +1,7 @@
+//! `certs gen` and `certs renew`, with openssl and Debian's cfssl as the judges.
+
+mod adoption;
+mod judges;
+mod leaves;
+mod lifetimes;
+mod places;
