@@ -7,9 +7,9 @@ use std::path::Path;
 
 use crate::model::{CaFiles, ClusterSpec, MemberSpec, PkiSpec};
 use crate::pki::{
-    CaRequest, CertificateAuthority, CertificateKind, LeafRequest, NameError, Parsed, PrivateKey,
-    ProfileError, San, SanError, Strictness, Subject, TemplateDefaults, TemplateFinding,
-    TemplateSet, ca_paths, format_duration, parse_duration,
+    CaRequest, CertificateAuthority, CertificateKind, IssueError, LeafRequest, NameError, Parsed,
+    PrivateKey, ProfileError, San, SanError, Strictness, Subject, TemplateDefaults,
+    TemplateFinding, TemplateSet, ca_paths, check_leaf, format_duration, parse_duration,
 };
 use crate::plan::{CaIssue, LeafIssue, LeafOrder, Order};
 use crate::sys::files::{self, FileError};
@@ -28,6 +28,9 @@ pub enum IssuingError {
     /// A profile is missing or unusable.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// A profile does not let a request through.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
     /// A subject can't be encoded.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -174,6 +177,7 @@ pub fn leaf_issue(
     let request = leaf_request(spec, templates, member, kind)?;
     let paths = pair_in(place.directory, spec, member, kind);
     let profile = templates.config.profile(kind.profile())?;
+    check_leaf(&profile, &request)?;
     Ok(LeafIssue {
         on: place.on.to_owned(),
         node: member.name.to_string(),

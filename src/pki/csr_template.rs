@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(hosts, ["m1", "10.0.0.1", "::1"]);
         assert_eq!(
             template.subject.to_name().unwrap().to_string(),
-            "emailAddress=a@b.c,STREET=way,CN=etcd,OU=System,O=k8s+O=two,L=BJ,ST=BJ,C=CN"
+            "emailAddress=a@b.c,CN=etcd,OU=System,O=k8s+O=two,STREET=way,L=BJ,ST=BJ,C=CN"
         );
     }
 

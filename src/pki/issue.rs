@@ -303,8 +303,8 @@ pub(crate) fn issue_with(
     extras: Extras,
 ) -> Result<Issued, IssueError> {
     let sans = distinct_sans(request.sans.iter().cloned());
-    check_profile(authority, profile)?;
-    check_names(profile, &request.subject, &sans)?;
+    check_leaf(profile, request)?;
+    check_path_length(authority, profile)?;
     let mut notes = extras.notes;
     let serves = profile.usages.extended.contains(&ExtendedUsage::ServerAuth);
     if serves && sans.is_empty() {
@@ -332,12 +332,23 @@ pub(crate) fn issue_with(
     })
 }
 
-fn check_profile(authority: &CertificateAuthority, profile: &Profile) -> Result<(), IssueError> {
+/// Whether a profile lets a request through, whichever CA signs: for whoever plans.
+///
+/// # Errors
+/// A profile that contradicts itself, a name that it keeps out, no name at all.
+pub fn check_leaf(profile: &Profile, request: &LeafRequest) -> Result<(), IssueError> {
     if profile.ca.is_some() != profile.usages.key.contains(&KeyUsage::CertSign) {
         return Err(IssueError::CertSign {
             profile: profile.name.clone(),
         });
     }
+    check_names(profile, &request.subject, &request.sans)
+}
+
+fn check_path_length(
+    authority: &CertificateAuthority,
+    profile: &Profile,
+) -> Result<(), IssueError> {
     let Some((ca, allowed)) = profile.ca.zip(authority.path_len()) else {
         return Ok(());
     };

@@ -44,7 +44,8 @@ pub use csr_template::{CaSection, CsrTemplate, TemplateUse};
 pub use der::DerError;
 pub use duration::{DurationError, ParsedDuration, format_duration, parse_duration};
 pub use issue::{
-    CaRequest, IssueError, IssueNote, Issued, LeafRequest, check_issuer, issue_ca, issue_leaf,
+    CaRequest, IssueError, IssueNote, Issued, LeafRequest, check_issuer, check_leaf, issue_ca,
+    issue_leaf,
 };
 pub use key::{KeyError, PrivateKey};
 pub use kind::CertificateKind;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a `Name` is exactly the DER it was made from, so that an issuer can be written byte
 //! for byte as its certificate's subject. A name is made the way Go and with it cfssl and kubeadm
-//! make one: types in the order C, ST, L, O, OU, CN, serialNumber, and all values of one type in one
-//! multi-valued RDN (Go `crypto/x509/pkix`, `ToRDNSequence`). Text follows RFC 4514.
+//! make one: types in the order C, ST, L, street, postalCode, O, OU, CN, serialNumber, and all values of
+//! one type in one multi-valued RDN (Go `crypto/x509/pkix`, `ToRDNSequence`). Text follows RFC 4514.
 
 use std::fmt;
 
@@ -14,8 +14,10 @@ const SERIAL_NUMBER: &[u64] = &[2, 5, 4, 5];
 const COUNTRY: &[u64] = &[2, 5, 4, 6];
 const LOCALITY: &[u64] = &[2, 5, 4, 7];
 const STATE: &[u64] = &[2, 5, 4, 8];
+const STREET: &[u64] = &[2, 5, 4, 9];
 const ORGANIZATION: &[u64] = &[2, 5, 4, 10];
 const ORGANIZATIONAL_UNIT: &[u64] = &[2, 5, 4, 11];
+const POSTAL_CODE: &[u64] = &[2, 5, 4, 17];
 const EMAIL: &[u64] = &[1, 2, 840, 113549, 1, 9, 1];
 
 const UTF8_STRING: u8 = 0x0c;
@@ -26,6 +28,17 @@ const IA5_STRING: u8 = 0x16;
 const VISIBLE_STRING: u8 = 0x1a;
 const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;
+
+/// Types of which Go knows several values, in its order; it puts them there however they were given.
+const ORDERED: [&[u64]; 7] = [
+    COUNTRY,
+    STATE,
+    LOCALITY,
+    STREET,
+    POSTAL_CODE,
+    ORGANIZATION,
+    ORGANIZATIONAL_UNIT,
+];
 
 /// Why something is no distinguished name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,26 +111,20 @@ impl Subject {
 
     /// Encodes the name.
     pub fn to_name(&self) -> Result<Name, NameError> {
-        let all = |pick: fn(&SubjectEntry) -> &Option<String>| -> Vec<&str> {
-            self.entries
-                .iter()
-                .filter_map(|entry| pick(entry).as_deref())
-                .collect()
-        };
-        let mut rdns = vec![
-            directory_strings(COUNTRY, &all(|entry| &entry.country))?,
-            directory_strings(STATE, &all(|entry| &entry.state))?,
-            directory_strings(LOCALITY, &all(|entry| &entry.locality))?,
-            directory_strings(ORGANIZATION, &all(|entry| &entry.organization))?,
-            directory_strings(
-                ORGANIZATIONAL_UNIT,
-                &all(|entry| &entry.organizational_unit),
-            )?,
-            directory_strings(COMMON_NAME, self.common_name.as_deref().as_slice())?,
-            directory_strings(SERIAL_NUMBER, self.serial_number.as_deref().as_slice())?,
-        ];
+        let mut rdns = Vec::new();
+        for oid in ORDERED {
+            let values = self.entries.iter().flat_map(|entry| entry.values(oid));
+            rdns.push(directory_strings(oid, &values.collect::<Vec<_>>())?);
+        }
+        let (name, number) = (&self.common_name, &self.serial_number);
+        rdns.push(directory_strings(COMMON_NAME, name.as_deref().as_slice())?);
+        rdns.push(directory_strings(
+            SERIAL_NUMBER,
+            number.as_deref().as_slice(),
+        )?);
         for entry in &self.entries {
-            for (oid, value) in &entry.others {
+            let is_ordered = |oid: &[u64]| ORDERED.contains(&oid);
+            for (oid, value) in entry.others.iter().filter(|(oid, _)| !is_ordered(oid)) {
                 rdns.push(directory_strings(oid, &[value])?);
             }
             rdns.push(email(entry.email.as_deref())?);
@@ -125,6 +132,23 @@ impl Subject {
         Ok(Name {
             der: der::tlv(der::SEQUENCE, &rdns.concat()),
         })
+    }
+}
+
+impl SubjectEntry {
+    /// Its values of a type: the field of that name, and what the object identifier gives.
+    fn values<'a>(&'a self, oid: &'a [u64]) -> impl Iterator<Item = &'a str> {
+        let field = match oid {
+            COUNTRY => &self.country,
+            STATE => &self.state,
+            LOCALITY => &self.locality,
+            ORGANIZATION => &self.organization,
+            ORGANIZATIONAL_UNIT => &self.organizational_unit,
+            _ => &None,
+        };
+        let others = self.others.iter().filter(move |(other, _)| other == oid);
+        let others = others.map(|(_, value)| value.as_str());
+        field.as_deref().into_iter().chain(others)
     }
 }
 
@@ -395,7 +419,11 @@ mod tests {
             organization: text("o"),
             organizational_unit: text("u"),
             email: text("a@b.c"),
-            others: vec![(vec![2, 5, 4, 9], "way 1".into())],
+            others: vec![
+                (vec![2, 5, 4, 12], "Dr".into()),
+                (vec![2, 5, 4, 9], "way 1".into()),
+                (vec![2, 5, 4, 10], "p".into()),
+            ],
         };
         let subject = Subject {
             common_name: text("cn"),
@@ -404,7 +432,8 @@ mod tests {
         };
         assert_eq!(
             subject.to_name().unwrap().to_string(),
-            "emailAddress=a@b.c,STREET=way 1,serialNumber=7,CN=cn,OU=u,O=o,L=Köln,ST=Hessen,C=DE"
+            "emailAddress=a@b.c,title=Dr,serialNumber=7,CN=cn,OU=u,O=o+O=p,STREET=way 1,L=Köln,\
+             ST=Hessen,C=DE"
         );
         assert!(!subject.is_empty());
         assert!(Subject::default().is_empty());

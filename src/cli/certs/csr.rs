@@ -20,7 +20,7 @@ use crate::pki::{CertificateKind, Strictness};
 use crate::plan::World;
 
 use super::expiring::ExpiringArgs;
-use super::issue::{absolute, known_nodes};
+use super::issue::{absolute, known_nodes, look_error};
 use super::renew::parse_kind;
 
 /// Make keys and signing requests, so that the CA's key can stay offline
@@ -182,7 +182,7 @@ impl Report for CsrReport {
 
 pub(super) fn run(args: &CsrArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     let request = request(args, global)?;
-    let looked = observe(&request, Timestamp::now())?;
+    let looked = observe(&request, Timestamp::now()).map_err(look_error)?;
     let plan = plan(&request, &looked).map_err(CliError::refusal)?;
     for warning in &looked.warnings {
         output.warn(warning);

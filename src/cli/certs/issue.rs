@@ -14,8 +14,9 @@ use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table, Tone};
 use crate::cli::runtime::block_on;
 use crate::model::{ClusterSpec, NodeName};
-use crate::ops::certs_gen::{CertsRequest, Looked, NodePlace, observe, plan};
+use crate::ops::certs_gen::{CertsRequest, GenError, Looked, NodePlace, observe, plan};
 use crate::ops::host_certificates::PairState;
+use crate::ops::issuing::IssuingError;
 use crate::pki::inspect::{self, CertificateFacts};
 use crate::plan::{Action, Applied, Outcome as StepOutcome, Plan, World};
 
@@ -150,6 +151,22 @@ pub(super) fn names(facts: &CertificateFacts) -> Vec<String> {
     facts.extensions.names.iter().collect()
 }
 
+/// A mistake in a template is wrong input, like one in the cluster file.
+pub(super) fn issuing_error(error: IssuingError) -> CliError {
+    match error {
+        IssuingError::File(error) => CliError::from(error),
+        mistake => CliError::usage(mistake.to_string()),
+    }
+}
+
+/// Why looking at what is there failed.
+pub(super) fn look_error(error: GenError) -> CliError {
+    match error {
+        GenError::File(error) => CliError::from(error),
+        GenError::Issuing(error) => issuing_error(error),
+    }
+}
+
 /// Members that were named and are not in the cluster file are a mistake.
 pub(super) fn known_nodes(nodes: &[NodeName], spec: &ClusterSpec) -> Result<(), CliError> {
     match nodes.iter().find(|name| spec.member(name).is_none()) {
@@ -178,7 +195,7 @@ pub(super) fn absolute(mut spec: ClusterSpec) -> ClusterSpec {
 /// Looks, plans, applies, and shows what is there then.
 pub(super) fn run(issue: &Issue<'_>, output: &Output) -> Outcome {
     let now = Timestamp::now();
-    let looked = observe(&issue.request, now)?;
+    let looked = observe(&issue.request, now).map_err(look_error)?;
     let plan = plan(&issue.request, &looked.observed).map_err(CliError::refusal)?;
     for warning in &looked.observed.warnings {
         output.warn(warning);
@@ -271,7 +288,7 @@ fn report(
     notes: Vec<String>,
     now: Timestamp,
 ) -> Result<IssueReport, CliError> {
-    let looked = observe(request, now)?;
+    let looked = observe(request, now).map_err(look_error)?;
     let ca = looked.authority.as_ref().and_then(|authority| {
         let facts = CertificateFacts::from_der(authority.certificate_der()).ok()?;
         let result = if made_ca { "made" } else { "adopted" };

@@ -23,7 +23,7 @@ use crate::pki::{CertificateKind, San, Strictness};
 use crate::plan::World;
 
 use super::expiring::ExpiringArgs;
-use super::issue::{date, names};
+use super::issue::{date, issuing_error, names};
 use super::renew::parse_kind;
 
 /// Sign requests with the CA, each under the profile of its kind
@@ -256,7 +256,8 @@ fn sign_error(error: SignError) -> CliError {
             .fix("name it: --kind KIND, or --profile NAME"),
         SignError::Collision { .. } => CliError::usage(error.to_string())
             .fix("give each node's requests an --out of their own"),
-        SignError::File(_) | SignError::Issuing(_) => CliError::from(error),
+        SignError::Issuing(error) => issuing_error(error),
+        SignError::File(_) => CliError::from(error),
     }
 }
 

@@ -5,3 +5,4 @@ mod judges;
 mod leaves;
 mod lifetimes;
 mod places;
+mod templates;
