@@ -122,8 +122,15 @@ impl Report for IssueReport {
         for note in &self.notes {
             page.line(format!("{} {note}", Tone::Warn.paint("note:")));
         }
-        if !self.is_sound() {
+        let wrong = self.rows.iter().filter(|row| !row.wrong.is_empty());
+        let (kept, new): (Vec<&Row>, Vec<&Row>) = wrong.partition(|row| row.result == "kept");
+        if !kept.is_empty() {
             page.hint("fix: --replace issues those anew, with new keys");
+        }
+        if !new.is_empty() {
+            page.hint(
+                "fix: correct the profile or the request in the templates, then run it with --replace",
+            );
         }
         let (kept, issued, renewed) = (
             self.count("kept"),
@@ -248,23 +255,25 @@ async fn apply(
     }
 }
 
-/// What becomes of each pair, by certificate path.
-fn results(looked: &Looked, plan: &Plan) -> BTreeMap<PathBuf, &'static str> {
+/// What becomes of each pair, by node and certificate path: hosts have the same paths.
+type Results = BTreeMap<(String, PathBuf), &'static str>;
+
+fn results(looked: &Looked, plan: &Plan) -> Results {
     let kept = |node: &NodePlace| {
         let leaves = node
             .leaves
             .iter()
             .filter(|leaf| leaf.state != PairState::Missing);
         leaves
-            .map(|leaf| (leaf.paths.cert.clone(), "kept"))
+            .map(|leaf| ((node.name.to_string(), leaf.paths.cert.clone()), "kept"))
             .collect::<Vec<_>>()
     };
-    let mut results: BTreeMap<_, _> = looked.observed.nodes.iter().flat_map(kept).collect();
+    let mut results: Results = looked.observed.nodes.iter().flat_map(kept).collect();
     for step in &plan.steps {
         if let Action::MakeLeaves { leaves } = &step.action {
             for leaf in leaves {
                 let result = if leaf.replace { "renewed" } else { "issued" };
-                results.insert(leaf.cert_path.clone(), result);
+                results.insert((leaf.node.clone(), leaf.cert_path.clone()), result);
             }
         }
     }
@@ -283,7 +292,7 @@ fn notes(applied: &Applied) -> Vec<String> {
 /// Reads everything anew: the report says what is in the files, not what was meant to be.
 fn report(
     request: &CertsRequest,
-    results: &BTreeMap<PathBuf, &'static str>,
+    results: &Results,
     made_ca: bool,
     notes: Vec<String>,
     now: Timestamp,
@@ -301,7 +310,8 @@ fn report(
             .iter()
             .find(|reach| reach.name.as_str() == node.on);
         for leaf in &node.leaves {
-            let Some(result) = results.get(&leaf.paths.cert) else {
+            let pair = (node.name.to_string(), leaf.paths.cert.clone());
+            let Some(result) = results.get(&pair) else {
                 continue;
             };
             let bytes = reach.and_then(|reach| reach.read(&leaf.paths.cert).ok().flatten());

@@ -18,7 +18,6 @@ pub fn plan(request: &CertsRequest, observed: &Observed) -> Result<Plan, Refusal
     let mut leaves = Vec::new();
     let mut targets = Vec::new();
     for node in &observed.nodes {
-        foreign_ca(node, observed)?;
         if !request.existing.only_renews() && node.ca_is_there != Ok(true) {
             targets.push(CaTarget {
                 on: node.on.clone(),
@@ -32,6 +31,12 @@ pub fn plan(request: &CertsRequest, observed: &Observed) -> Result<Plan, Refusal
         }
     }
     let needs_ca = !leaves.is_empty() || !targets.is_empty();
+    for node in &observed.nodes {
+        // Where there is nothing to renew with, what the nodes hold is not the matter.
+        if observed.ca != CaState::Absent || !request.existing.only_renews() {
+            foreign_ca(node, observed)?;
+        }
+    }
     match &observed.ca {
         CaState::Unusable(why) if needs_ca => {
             let fix = "put certificate and key of the CA in place, give its passphrase in \

@@ -79,6 +79,9 @@ fn untrusted(held: &Held<'_>, reasons: &[Why], findings: &mut Findings) {
     let same_name = reasons
         .iter()
         .find(|why| matches!(why, Why::OtherKey { .. }));
+    let looks_the_same = reasons
+        .iter()
+        .any(|why| matches!(why, Why::OtherName { issuer, ca } if issuer == ca));
     let unverifiable = reasons
         .iter()
         .find(|why| matches!(why, Why::Unverifiable { .. }));
@@ -87,6 +90,14 @@ fn untrusted(held: &Held<'_>, reasons: &[Why], findings: &mut Findings) {
         let fix =
             "put the CA that signed it in the trust bundle, or issue it anew: etcdha certs renew";
         findings.error(Rule::WrongCaSameName, held.at, message, fix.to_owned());
+    } else if looks_the_same {
+        // Tools differ in the string types they write; Go, and so etcd, compares bytes.
+        let message = format!(
+            "its issuer {:?} reads like a trusted CA and is written in other bytes: to etcd that is \
+             another CA",
+            held.facts.issuer.text
+        );
+        findings.error(Rule::WrongCaSameName, held.at, message, REISSUE.to_owned());
     } else if let Some(why) = unverifiable {
         findings.error(
             Rule::Unverifiable,

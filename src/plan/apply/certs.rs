@@ -79,7 +79,7 @@ pub(in crate::plan) fn make_leaves(
                 scope.spawn(move || {
                     let each = chunk
                         .iter()
-                        .map(|leaf| make_leaf(world, authority, leaf, now));
+                        .filter_map(|leaf| make_leaf(world, authority, leaf, now).transpose());
                     each.collect::<Result<Vec<_>, _>>()
                 })
             })
@@ -102,17 +102,24 @@ pub(in crate::plan) fn make_leaves(
     })
 }
 
+/// Issues a pair; none where a killed run had all but finished it.
 fn make_leaf(
     world: &World,
     authority: &CertificateAuthority,
     leaf: &LeafIssue,
     now: Timestamp,
-) -> Result<(Pair, Vec<String>), StepError> {
+) -> Result<Option<(Pair, Vec<String>)>, StepError> {
     let order = leaf.order.get().ok_or_else(replanned)?;
     let node = world.node(&leaf.on)?;
     let (cert_path, key_path) = (node.local(&leaf.cert_path), node.local(&leaf.key_path));
     if !leaf.replace {
         refuse_existing(&[&cert_path])?;
+        // A pair whose key is in place needs its certificate only. Were it replaced, a second kill
+        // could leave the new key beside the old certificate.
+        pairs::recover(&key_path, &cert_path)?;
+        if cert_path.exists() {
+            return Ok(None);
+        }
     }
     let key = PrivateKey::generate(leaf.key_algorithm).map_err(pki)?;
     let issued = issue_leaf(
@@ -131,7 +138,7 @@ fn make_leaf(
         cert_path,
         cert: issued.pem().into_bytes(),
     };
-    Ok((pair, notes))
+    Ok(Some((pair, notes)))
 }
 
 /// Puts the CA's certificate where the nodes look for it.

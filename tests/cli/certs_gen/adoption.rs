@@ -5,7 +5,7 @@ use std::fs;
 use super::leaves::{LAYOUTS, field, leaves, verify};
 use crate::cfssl::{certinfo, gencert};
 use crate::harness::{Run, Sandbox, expect};
-use crate::openssl::demand;
+use crate::openssl::{demand, sign_between};
 
 const MEMBER: &str = "--member m1=10.0.0.11";
 const PASSPHRASE: &str = "open sesame";
@@ -265,39 +265,15 @@ fn a_ca_that_lies_in_the_pki_directory_is_adopted() {
     assert_eq!(contents(&sandbox, "pki/etcd"), before);
 }
 
-/// openssl's own little CA: the one way in which it makes certificates of another time.
-const MINI_CA: &str = "\
-[ca]
-default_ca = mini
-[mini]
-new_certs_dir = ca
-database = ca/index
-serial = ca/serial
-default_md = sha256
-policy = policy
-x509_extensions = extensions
-[policy]
-commonName = supplied
-[extensions]
-basicConstraints = critical,CA:TRUE
-";
-
 /// Makes the CA in `ca/` anew, valid between two dates.
 fn redate(sandbox: &Sandbox, from: &str, until: &str) {
-    sandbox.file("ca/mini.cnf", MINI_CA);
-    sandbox.file("ca/index", "");
-    sandbox.file("ca/serial", "01\n");
     demand(
         sandbox,
         "req -new -key ca/ca.key -subj /CN=of-another-time -out ca/ca.csr",
     );
-    demand(
-        sandbox,
-        &format!(
-            "ca -batch -selfsign -notext -config ca/mini.cnf -keyfile ca/ca.key -in ca/ca.csr \
-             -startdate {from} -enddate {until} -out ca/ca.crt"
-        ),
-    );
+    sandbox.file("ca/ca.cnf", "basicConstraints = critical,CA:TRUE\n");
+    let words = "-selfsign -keyfile ca/ca.key -in ca/ca.csr -extfile ca/ca.cnf -out ca/ca.crt";
+    sign_between(sandbox, from, until, words);
 }
 
 /// Refused by name, with nothing written.

@@ -2,7 +2,10 @@
 
 mod adoption;
 mod judges;
+mod killed;
 mod leaves;
 mod lifetimes;
 mod places;
+mod renew;
+mod second_run;
 mod templates;

@@ -395,3 +395,26 @@ fn a_name_that_the_profile_keeps_out_is_refused_before_anything_is_written() {
     assert!(run.stderr.contains("\"c.example.org\""), "{}", run.stderr);
     assert!(!sandbox.has("pki"));
 }
+
+/// The guides' profile for servers lacks client auth. What the file says is issued, and what etcd will
+/// make of it is told; issuing it anew from the same file would not help.
+#[test]
+fn a_profile_that_is_not_enough_for_etcd_is_named() {
+    let sandbox = Sandbox::with_state();
+    put(
+        &sandbox,
+        &format!(r#""expiry": "8760h", {USAGES}"#),
+        r#"{"CN": "c"}"#,
+    );
+    let config = sandbox.read("own/ca-config.json");
+    let guides = config.replacen(r#""server auth", "client auth"]"#, r#""server auth"]"#, 1);
+    sandbox.file("own/ca-config.json", &guides);
+    let run = expect(5, generate(&sandbox, ""));
+    for said in [
+        "m1 etcd/server.crt: its extended key usage is server auth, a server certificate needs",
+        "fix: correct the profile or the request in the templates",
+    ] {
+        assert!(run.stdout.contains(said), "no {said:?} in {}", run.stdout);
+    }
+    assert!(!run.stdout.contains("fix: --replace"), "{}", run.stdout);
+}
