@@ -26,6 +26,13 @@ struct Cli {
 enum Command {
     /// Run static pods as the kubelet would, in the namespaces this is started in
     Kubelet(kubelet::Options),
+    /// Run static pods right here, in a container that plays a host
+    Pods {
+        /// The manifest directory
+        manifests: PathBuf,
+    },
+    /// Do nothing until told to end: the first process of a container that others enter
+    Idle,
     /// Show the main job: grow a real etcd from one member to three while a writer writes
     Demo(demo::Options),
     /// Make test hosts and keep them until standard input ends
@@ -60,6 +67,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
     };
     let done = match cli.command {
         Command::Kubelet(options) => kubelet::run(&options),
+        Command::Pods { manifests } => kubelet::run_in_place(manifests),
+        Command::Idle => kubelet::idle(),
         Command::Demo(options) => demo::run(&options),
         Command::Up { names } => up(&names),
         Command::Sweep => registry::sweep().map(|slots| {

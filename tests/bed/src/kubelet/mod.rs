@@ -12,6 +12,7 @@
 
 mod backoff;
 mod container;
+mod in_place;
 mod libraries;
 mod pod;
 mod probe;
@@ -23,6 +24,7 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 
+pub use in_place::{idle, run_in_place};
 pub(crate) use rootfs::enter as enter_container;
 pub use run::{Options, run};
 pub use status::{ContainerStatus, PodStatus, Refused, Status};
