@@ -7,10 +7,10 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let _ = model::parse_duration(text);
-    let Ok(parsed) = pki::parse_duration(text) else {
+    let Ok(parsed) = pki::parse_lifetime(text) else {
         return;
     };
-    let written = pki::format_duration(parsed.length);
-    let again = pki::parse_duration(&written).map(|again| again.length);
+    let written = pki::format_lifetime(parsed.length);
+    let again = pki::parse_lifetime(&written).map(|again| again.length);
     assert_eq!(again, Ok(parsed.length), "{written}");
 });

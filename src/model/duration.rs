@@ -33,7 +33,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     if text.is_empty() {
         return Err(fail("empty"));
     }
-    let mut rest = text;
+    if text.starts_with('-') {
+        return Err(fail("it is negative"));
+    }
+    // Go takes a sign in front, and nothing but a sign is none.
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest.is_empty() {
+        return Err(fail("no number before the unit"));
+    }
     let mut total: u128 = 0;
     while !rest.is_empty() {
         let (nanos, after) = parse_part(rest).map_err(fail)?;
@@ -80,7 +87,7 @@ fn parse_part(text: &str) -> Result<(u128, &str), &'static str> {
 fn nanos_of(unit: &str) -> Result<u128, &'static str> {
     Ok(match unit {
         "ns" => 1,
-        "us" | "µs" => 1_000,
+        "us" | "µs" | "μs" => 1_000,
         "ms" => 1_000_000,
         "s" => NANOS_PER_SECOND,
         "m" => 60 * NANOS_PER_SECOND,
@@ -105,6 +112,10 @@ mod tests {
             ("1h30m", 5_400_000),
             ("1.5h", 5_400_000),
             (".5s", 500),
+            ("1.m", 60_000),
+            ("+5m", 300_000),
+            ("1y12h", 31_579_200_000),
+            ("99y", 99 * 31_536_000_000),
             ("250ms", 250),
             ("8760h0m0s", 31_536_000_000),
             ("365d", 31_536_000_000),
@@ -124,8 +135,12 @@ mod tests {
             ("", "empty"),
             ("30", "no unit"),
             ("5w", "unknown unit"),
-            ("-5m", "unknown unit"),
+            ("-5m", "it is negative"),
             ("h", "no number before the unit"),
+            ("+", "no number before the unit"),
+            (".h", "no number before the unit"),
+            ("1H", "unknown unit"),
+            ("1 h", "unknown unit"),
             ("1.2.3h", "a number that can't be read"),
             ("999999999999999999y", "too long"),
         ] {

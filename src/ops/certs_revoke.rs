@@ -13,7 +13,7 @@ use crate::node::LocalNode;
 use crate::pki::inspect::{self, CertificateFacts};
 use crate::pki::{
     CertificateAuthority, CrlError, Revocation, RevocationList, RevocationReason, Serial,
-    format_duration,
+    format_lifetime,
 };
 use crate::plan::{Action, CrlOrder, CrlWrite, FileExpectation, Order, Plan};
 use crate::sys::files::{self, FileError};
@@ -273,7 +273,7 @@ fn list(
             .map(|target| target.serial.to_string())
             .collect(),
         reason: wish.reason.map(|reason| reason.to_string()),
-        lifetime: format_duration(wish.lifetime),
+        lifetime: format_lifetime(wish.lifetime),
         order: Order::new(CrlOrder {
             before: looked.before.clone(),
             revoked: revoked.collect(),

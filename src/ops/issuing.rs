@@ -9,7 +9,7 @@ use crate::model::{CaFiles, ClusterSpec, MemberSpec, PkiSpec};
 use crate::pki::{
     CaRequest, CertificateAuthority, CertificateKind, IssueError, LeafRequest, NameError, Parsed,
     PrivateKey, ProfileError, San, SanError, Strictness, Subject, TemplateDefaults,
-    TemplateFinding, TemplateSet, ca_paths, check_leaf, format_duration, parse_duration,
+    TemplateFinding, TemplateSet, ca_paths, check_leaf, format_lifetime, parse_lifetime,
 };
 use crate::plan::{CaIssue, LeafIssue, LeafOrder, Order};
 use crate::sys::files::{self, FileError};
@@ -131,7 +131,7 @@ pub fn ca_issue(spec: &ClusterSpec, templates: &TemplateSet) -> Result<CaIssue, 
         cert_path: files.cert,
         key_path: files.key,
         subject: request.subject.to_string(),
-        lifetime: format_duration(request.ca.expiry),
+        lifetime: format_lifetime(request.ca.expiry),
         key_algorithm: templates.ca.key.unwrap_or_default(),
         order: Order::new(request),
     })
@@ -142,7 +142,7 @@ fn lifetime(
     text: Option<&str>,
 ) -> Result<Option<jiff::SignedDuration>, IssuingError> {
     let Some(text) = text else { return Ok(None) };
-    match parse_duration(text) {
+    match parse_lifetime(text) {
         Ok(parsed) => Ok(Some(parsed.length)),
         Err(error) => Err(IssuingError::Lifetime {
             field,

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::manifest::{ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts};
-use crate::model::{ClusterSpec, MemberSpec, PeerUrl, Role};
+use crate::model::{ClusterSpec, MemberSpec, PeerUrl};
 use crate::node::LocalNode;
-use crate::pki::{CertificateKind, PairPaths, ca_paths, leaf_paths};
+use crate::pki::{CertificateKind, PairPaths, ca_paths, leaf_paths_of};
+
+pub use crate::pki::kinds_for;
 
 /// Where the kubelet looks for static pods.
 pub const MANIFEST_DIR: &str = "/etc/kubernetes/manifests";
@@ -41,24 +43,6 @@ pub fn operator_node() -> LocalNode {
     }
 }
 
-/// The kinds of certificates that a node with these roles needs.
-pub fn kinds_for(member: &MemberSpec) -> Vec<CertificateKind> {
-    let is_needed = |kind: &CertificateKind| match kind {
-        CertificateKind::ApiserverEtcdClient => member.roles.contains(&Role::ControlPlane),
-        _ => member.roles.contains(&Role::Etcd),
-    };
-    CertificateKind::ALL.into_iter().filter(is_needed).collect()
-}
-
-/// A member's place in the cluster file, from 1.
-pub fn number_of(spec: &ClusterSpec, member: &MemberSpec) -> usize {
-    let place = spec
-        .members
-        .iter()
-        .position(|listed| listed.name == member.name);
-    place.map_or(1, |place| place + 1)
-}
-
 /// A pair below a certificate directory.
 pub fn pair_in(
     directory: &Path,
@@ -66,7 +50,7 @@ pub fn pair_in(
     member: &MemberSpec,
     kind: CertificateKind,
 ) -> PairPaths {
-    let paths = leaf_paths(spec.pki.layout, kind, number_of(spec, member));
+    let paths = leaf_paths_of(spec, member, kind);
     PairPaths {
         cert: directory.join(paths.cert),
         key: directory.join(paths.key),

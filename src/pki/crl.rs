@@ -353,7 +353,7 @@ pub fn revoke(
     let next_update = now.checked_add(lifetime).ok();
     let next_update = next_update.filter(|_| lifetime.as_secs() > 0);
     let next_update = next_update.ok_or_else(|| CrlError::NextUpdate {
-        lifetime: super::format_duration(lifetime),
+        lifetime: super::format_lifetime(lifetime),
     })?;
     let mut entries: Vec<Revocation> = Vec::new();
     let earlier = before.map_or(&[][..], RevocationList::entries);

@@ -399,7 +399,7 @@ fn end(from: Timestamp, lifetime: SignedDuration) -> Result<Timestamp, IssueErro
 fn impossible(from: Timestamp, lifetime: SignedDuration, reason: &'static str) -> IssueError {
     IssueError::Validity {
         from,
-        lifetime: super::format_duration(lifetime),
+        lifetime: super::format_lifetime(lifetime),
         reason,
     }
 }

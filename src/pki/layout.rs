@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::PkiLayout;
+use crate::model::{ClusterSpec, MemberSpec, PkiLayout, Role};
 
 use super::kind::CertificateKind;
 
@@ -31,7 +31,7 @@ pub fn ca_paths(layout: PkiLayout) -> PairPaths {
 
 /// A leaf's files. `number` is the member's place in the cluster file, from 1: the cfssl how-tos
 /// number their peer certificates.
-pub fn leaf_paths(layout: PkiLayout, kind: CertificateKind, number: usize) -> PairPaths {
+fn leaf_paths(layout: PkiLayout, kind: CertificateKind, number: usize) -> PairPaths {
     match layout {
         PkiLayout::Kubeadm => {
             let stem = match kind {
@@ -56,6 +56,26 @@ pub fn leaf_paths(layout: PkiLayout, kind: CertificateKind, number: usize) -> Pa
             }
         }
     }
+}
+
+/// The kinds of certificates that a member with these roles needs.
+pub fn kinds_for(member: &MemberSpec) -> Vec<CertificateKind> {
+    let is_needed = |kind: &CertificateKind| match kind {
+        CertificateKind::ApiserverEtcdClient => member.roles.contains(&Role::ControlPlane),
+        _ => member.roles.contains(&Role::Etcd),
+    };
+    CertificateKind::ALL.into_iter().filter(is_needed).collect()
+}
+
+/// A member's leaf under the names of its cluster.
+pub fn leaf_paths_of(
+    cluster: &ClusterSpec,
+    member: &MemberSpec,
+    kind: CertificateKind,
+) -> PairPaths {
+    let mut members = cluster.members.iter();
+    let index = members.position(|listed| listed.name == member.name);
+    leaf_paths(cluster.pki.layout, kind, index.map_or(1, |index| index + 1))
 }
 
 /// The signing request of a pair: beside the certificate, as cfssl files it.

@@ -12,13 +12,13 @@ mod csr;
 mod csr_sign;
 mod csr_template;
 mod der;
-mod duration;
 mod encrypted_pem;
 pub mod inspect;
 mod issue;
 mod key;
 mod kind;
 mod layout;
+mod lifetime;
 mod names;
 mod pem;
 mod profile;
@@ -42,7 +42,6 @@ pub use csr::{CsrError, SigningRequest};
 pub use csr_sign::{SignOverrides, sign_request};
 pub use csr_template::{CaSection, CsrTemplate, TemplateUse};
 pub use der::DerError;
-pub use duration::{DurationError, ParsedDuration, format_duration, parse_duration};
 pub use issue::{
     CaRequest, IssueError, IssueNote, Issued, LeafRequest, check_issuer, check_leaf, issue_ca,
     issue_leaf,
@@ -50,8 +49,10 @@ pub use issue::{
 pub use key::{KeyError, PrivateKey};
 pub use kind::CertificateKind;
 pub use layout::{
-    PairPaths, ca_of_request, ca_paths, kind_of_request, leaf_paths, pairs_of_request, request_path,
+    PairPaths, ca_of_request, ca_paths, kind_of_request, kinds_for, leaf_paths_of,
+    pairs_of_request, request_path,
 };
+pub use lifetime::{ParsedLifetime, format_lifetime, parse_lifetime};
 pub use names::{Name, NameAttribute, NameError, Subject, SubjectEntry};
 pub use pem::{
     DamagedBlock, PemBlock, PemError, PemFault, Place, StrayText, pem_blocks, pem_encode,

@@ -338,7 +338,7 @@ mod tests {
             (r#""expiry": "1h""#, "p.usages is missing"),
             (
                 r#""usages": ["signing"], "expiry": "1 year""#,
-                "(a unit is unknown)",
+                "(unknown unit)",
             ),
             (
                 r#""usages": ["signing"], "expiry": "1h", "name_whitelist": "(""#,

@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use super::duration::{format_duration, parse_duration};
+use super::lifetime::{format_lifetime, parse_lifetime};
 use super::san::San;
 use super::template::{Strictness, TemplateFinding, TemplateProblem};
 use super::template_json::{self, Member, Node, Position, Value};
@@ -250,12 +250,12 @@ impl<'v> Fields<'v> {
             return Ok(None);
         };
         let path = self.path(key);
-        let parsed = parse_duration(text).map_err(|error| {
+        let parsed = parse_lifetime(text).map_err(|error| {
             let expected = format!("a duration such as 8760h or 5y ({})", error.reason);
             reading.invalid(value, &path, expected)
         })?;
         if parsed.beyond_go {
-            let hours = format_duration(parsed.length);
+            let hours = format_lifetime(parsed.length);
             let note = format!("{text:?} is read as {hours}; cfssl does not read days and years");
             reading.note(value.at, &path, note)?;
         }

@@ -16,7 +16,7 @@ use crate::cli::output::{Output, Page, Report, Table, clean};
 use crate::cli::runtime::block_on;
 use crate::cli::{cluster_source, secrets};
 use crate::ops::certs_revoke::{Looked, RevokeError, RevokeWish, Target, observe, plan};
-use crate::pki::{RevocationList, RevocationReason, Serial, parse_duration};
+use crate::pki::{RevocationList, RevocationReason, Serial, parse_lifetime};
 use crate::plan::World;
 
 /// Revoke certificates: make the CA's next revocation list, as etcd reads it
@@ -65,7 +65,7 @@ pub(super) struct RevokeArgs {
         long,
         value_name = "DURATION",
         default_value = "8760h",
-        value_parser = parse_lifetime,
+        value_parser = lifetime_of_list,
         help_heading = "Behaviour"
     )]
     lifetime: SignedDuration,
@@ -82,8 +82,8 @@ pub(super) struct RevokeArgs {
     ca: CaArgs,
 }
 
-fn parse_lifetime(text: &str) -> Result<SignedDuration, String> {
-    match parse_duration(text) {
+fn lifetime_of_list(text: &str) -> Result<SignedDuration, String> {
+    match parse_lifetime(text) {
         Ok(parsed) if parsed.length.is_positive() => Ok(parsed.length),
         Ok(_) => Err("expected more than nothing, such as 8760h".to_owned()),
         Err(error) => Err(error.to_string()),

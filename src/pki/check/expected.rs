@@ -7,27 +7,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::tree::{ExpectedPair, NodeTree, PairUse};
-use crate::model::{ClusterSpec, MemberSpec, Role};
-use crate::pki::{CertificateKind, PairPaths, ca_paths, leaf_paths};
+use crate::model::{ClusterSpec, MemberSpec};
+use crate::pki::{CertificateKind, PairPaths, ca_paths, kinds_for, leaf_paths_of};
 
 /// What a member's certificate directory `dir` should hold, going by the cluster file: the pairs of
 /// its roles under the file names of the layout, and the names they must carry. Files are for the
 /// caller to add.
 pub fn member_tree(cluster: &ClusterSpec, member: &MemberSpec, dir: &Path) -> NodeTree {
-    let layout = cluster.pki.layout;
-    let mut members = cluster.members.iter();
-    let number = members.position(|other| other.name == member.name);
-    let number = number.map_or(1, |index| index + 1);
-    let needed = |kind: &CertificateKind| match kind {
-        CertificateKind::ApiserverEtcdClient => member.roles.contains(&Role::ControlPlane),
-        _ => member.roles.contains(&Role::Etcd),
-    };
-    let leaves = CertificateKind::ALL.into_iter().filter(needed);
-    let leaves = leaves.map(|kind| {
-        let paths = leaf_paths(layout, kind, number);
+    let leaves = kinds_for(member).into_iter().map(|kind| {
+        let paths = leaf_paths_of(cluster, member, kind);
         expected(kind.into(), &paths, dir, extra_names(cluster, member, kind))
     });
-    let ca = expected(PairUse::Ca, &ca_paths(layout), dir, Vec::new());
+    let ca = expected(PairUse::Ca, &ca_paths(cluster.pki.layout), dir, Vec::new());
     NodeTree {
         node: Some(member.name.clone()),
         expected: std::iter::once(ca).chain(leaves).collect(),
