@@ -204,15 +204,15 @@ struct Signer<'a> {
 impl Signer<'_> {
     fn candidate(&self, path: &Path, request: SigningRequest) -> Result<Candidate, SignError> {
         let kind = self.wish.kind.or_else(|| kind_of_request(path));
+        let config = &self.templates.config;
         let profile = match (&self.wish.profile, kind) {
-            (Some(profile), _) => profile.as_str(),
-            (None, Some(kind)) => kind.profile(),
+            (Some(profile), _) => config.profile(profile),
+            (None, Some(kind)) => config.profile_for(kind),
             (None, None) => {
                 let path = path.to_owned();
                 return Err(SignError::Kind { path });
             }
         };
-        let profile = self.templates.config.profile(profile);
         let profile = profile.map_err(IssuingError::from)?;
         let overrides = SignOverrides {
             sans: self.wish.names.clone(),

@@ -176,7 +176,7 @@ pub fn leaf_issue(
     let template = templates.leaf(kind);
     let request = leaf_request(spec, templates, member, kind)?;
     let paths = pair_in(place.directory, spec, member, kind);
-    let profile = templates.config.profile(kind.profile())?;
+    let profile = templates.config.profile_for(kind)?;
     check_leaf(&profile, &request)?;
     Ok(LeafIssue {
         on: place.on.to_owned(),

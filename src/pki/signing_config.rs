@@ -5,6 +5,7 @@
 
 use jiff::SignedDuration;
 
+use super::kind::CertificateKind;
 use super::profile::Profile;
 use super::profile_fields;
 use super::template::{Parsed, Strictness, TemplateFinding};
@@ -133,6 +134,28 @@ impl SigningConfig {
             });
         }
         Ok(self.completed(entry.profile.clone()))
+    }
+
+    /// The profile that issues a kind: the one of its name, or the one that [stands for all].
+    ///
+    /// # Errors
+    /// As [`SigningConfig::profile`].
+    ///
+    /// [stands for all]: SigningConfig::stands_for_all
+    pub fn profile_for(&self, kind: CertificateKind) -> Result<Profile, ProfileError> {
+        self.profile(self.stands_for_all().unwrap_or(kind.profile()))
+    }
+
+    /// The name of the only profile of the file, where no kind asks for it by name: many guides have
+    /// one profile, called after the cluster, and sign everything with it.
+    pub fn stands_for_all(&self) -> Option<&str> {
+        let [only] = self.profiles.as_slice() else {
+            return None;
+        };
+        let name = only.profile.name.as_str();
+        let is_a_kind_s = |kind: CertificateKind| kind.profile() == name;
+        let none_asks = !CertificateKind::ALL.into_iter().any(is_a_kind_s);
+        none_asks.then_some(name)
     }
 
     /// Gives every profile another lifetime.

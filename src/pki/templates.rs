@@ -111,6 +111,12 @@ impl TemplateSet {
         };
         let mut warnings = source.unread()?;
         let config = source.read(CONFIG_NAMES, &mut warnings, SigningConfig::parse)?;
+        if let Some(finding) = source.only_profile(&config) {
+            match strictness {
+                Strictness::Strict => return Err(finding),
+                Strictness::Lenient => warnings.push(finding),
+            }
+        }
         let csr = |purpose| {
             move |file: &str, bytes: &[u8], strictness| {
                 CsrTemplate::parse(file, bytes, purpose, strictness)
@@ -184,6 +190,21 @@ impl Source<'_> {
     fn own_name(&self, names: &[&'static str]) -> Option<&'static str> {
         let mut names = names.iter().copied();
         names.find(|name| self.own.contains_key(*name))
+    }
+
+    /// Reports that one profile issues everything, where the file has no other.
+    fn only_profile(&self, config: &SigningConfig) -> Option<TemplateFinding> {
+        let name = config.stands_for_all()?;
+        let note = format!("{name:?} issues every certificate, as the file has no other profile");
+        Some(TemplateFinding {
+            file: format!("{}/{}", self.directory, self.own_name(CONFIG_NAMES)?),
+            line: 1,
+            column: 1,
+            problem: TemplateProblem::Note {
+                field: "signing.profiles".to_owned(),
+                note,
+            },
+        })
     }
 
     /// Reports JSON files of the directory that no template is read from.

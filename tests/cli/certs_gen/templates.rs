@@ -418,3 +418,32 @@ fn a_profile_that_is_not_enough_for_etcd_is_named() {
     }
     assert!(!run.stdout.contains("fix: --replace"), "{}", run.stdout);
 }
+
+/// Guides that have one profile, called after the cluster, sign everything with it.
+#[test]
+fn the_only_profile_of_a_file_issues_everything_and_that_is_told() {
+    let sandbox = Sandbox::with_state();
+    let config = r#"{"signing": {"default": {"expiry": "8760h"}, "profiles": {"kubernetes": {
+        "usages": ["signing", "key encipherment", "server auth", "client auth"],
+        "expiry": "17520h"}}}}"#;
+    sandbox.file("own/ca-config.json", config);
+    sandbox.file("own/ca-csr.json", CA_CSR);
+    sandbox.file(
+        "own/client.json",
+        r#"{"CN": "c", "names": [{"O": "system:masters"}]}"#,
+    );
+    let said = "own/ca-config.json:1:1: signing.profiles: \"kubernetes\" issues every certificate";
+    let run = expect(2, generate(&sandbox, "--strict"));
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    gencert(&sandbox, "own", "-initca ca-csr.json", "ca");
+    let run = expect(0, generate(&sandbox, ADOPT));
+    assert!(
+        run.stderr.contains(&format!("warning: {said}")),
+        "{}",
+        run.stderr
+    );
+    let signer = "-ca ca.pem -ca-key ca-key.pem -config ca-config.json -profile kubernetes";
+    gencert(&sandbox, "own", &format!("{signer} client.json"), "client");
+    let ours = "pki/nodes/m1/apiserver-etcd-client.crt";
+    compare(&sandbox, "the only profile", ours, "own/client.pem");
+}
