@@ -8,6 +8,9 @@ cd "$ROOT" || exit 1
 # Where scripts/fetch unpacks servers, and where the tests look for them.
 DEBS=$(realpath -m "${ETCDHA_DEBS:-target/debs}")
 
+# Where scripts/kubernetes shows what it built (bin/) and made (images/), and where the tests look for it.
+KUBERNETES=$(realpath -ms "${ETCDHA_KUBERNETES:-target/kubernetes}")
+
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 die() {

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# How do servers from Debian get onto this machine without being installed?
-# apt downloads them with a configuration of its own (its lists, cache and status lie in
-# target/debs/apt), dpkg unpacks them beside, and nothing of the system's apt or dpkg changes.
+# How do programs and sources from Debian get onto this machine without being installed?
+# apt downloads them with a configuration of its own (its lists, cache and status lie in $APT),
+# dpkg unpacks them beside, and nothing of the system's apt or dpkg changes.
+
+APT=$DEBS/apt
 
 # Prints the Debian mirror that this machine already uses.
 debian_mirror() {
@@ -24,14 +26,17 @@ debian_mirror() {
     fi
 }
 
-# Writes the private apt configuration and reads the package lists of the given suites.
+# apt_prepare LIST...
+# Writes the private apt configuration and reads the given lists of packages, each as SUITE or, for its
+# sources, as SUITE/source.
 apt_prepare() {
-    local apt=$DEBS/apt keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror suite
+    local apt=$APT keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror list kind
     mirror=$(debian_mirror)
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
     : >"$apt/status"
-    for suite in "$@"; do
-        echo "deb [signed-by=$keyring] $mirror $suite main"
+    for list in "$@"; do
+        case $list in */source) kind='deb-src' ;; *) kind='deb' ;; esac
+        echo "$kind [signed-by=$keyring] $mirror ${list%/source} main"
     done >"$apt/sources.list"
     {
         # How to reach mirrors (proxies, certificates, dates) stays as the machine has it.
@@ -58,21 +63,29 @@ apt_prepare() {
         die "cannot read Debian's package lists from $mirror; ETCDHA_DEBIAN_MIRROR names another mirror"
 }
 
+# debs_download DOWNLOADS TREE SUITE PACKAGE...
+# Unpacks packages of a suite to TREE, which apt has proved by the suite's signature.
+debs_download() {
+    local downloads=$1 tree=$2 suite=$3 packages=("${@:4}") deb
+    mkdir -p "$downloads" "$tree"
+    (cd "$downloads" && APT_CONFIG=$APT/apt.conf apt-get download -q "${packages[@]/%//$suite}" >&2) ||
+        die "cannot download ${packages[*]} from Debian $suite"
+    for deb in "$downloads"/*.deb; do
+        dpkg -x "$deb" "$tree"
+    done
+}
+
 # debs_unpack NAME SUITE CHECK PACKAGE...
 # Unpacks packages of a suite to $DEBS/NAME. CHECK is a function that gets the tree and runs what is in it.
 # The directory appears by a rename after its programs ran, so one that exists is whole.
 debs_unpack() {
     local name=$1 suite=$2 check=$3 packages=("${@:4}")
-    local recipe="$suite ${packages[*]}" work=$DEBS/.unpack deb
+    local recipe="$suite ${packages[*]}" work=$DEBS/.unpack
     [ "$(cat "$DEBS/$name/recipe" 2>/dev/null)" != "$recipe" ] || return 0
     note "fetching $name: ${packages[*]} from Debian $suite"
-    rm -rf "$work" && mkdir -p "$work/debs" "$work/tree"
+    rm -rf "$work"
     apt_prepare_once
-    (cd "$work/debs" && APT_CONFIG=$DEBS/apt/apt.conf apt-get download -q "${packages[@]/%//$suite}" >&2) ||
-        die "cannot download ${packages[*]} from Debian $suite"
-    for deb in "$work"/debs/*.deb; do
-        dpkg -x "$deb" "$work/tree"
-    done
+    debs_download "$work/debs" "$work/tree" "$suite" "${packages[@]}"
     "$check" "$work/tree" >&2 || die "$name from Debian $suite does not run on this machine"
     echo "$recipe" >"$work/tree/recipe"
     rm -rf "${DEBS:?}/$name"
