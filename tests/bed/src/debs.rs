@@ -78,8 +78,28 @@ impl Binaries {
         self.program("cfssl", program, "golang-cfssl")
     }
 
+    /// Returns one of containerd's programs, such as `containerd` or `ctr`.
+    ///
+    /// # Errors
+    /// It was not fetched.
+    pub fn containerd(&self, program: &str) -> Result<PathBuf> {
+        self.program("containerd", program, "containerd")
+    }
+
+    /// Returns runc, which runs the containers of containerd.
+    ///
+    /// # Errors
+    /// It was not fetched.
+    pub fn runc(&self) -> Result<PathBuf> {
+        self.find_in("containerd/usr/sbin/runc", "runc")
+    }
+
     fn program(&self, directory: &str, program: &str, package: &str) -> Result<PathBuf> {
-        let path = self.root.join(directory).join("usr/bin").join(program);
+        self.find_in(&format!("{directory}/usr/bin/{program}"), package)
+    }
+
+    fn find_in(&self, place: &str, package: &str) -> Result<PathBuf> {
+        let path = self.root.join(place);
         path.canonicalize().with_context(|| {
             format!(
                 "{} is missing: run scripts/fetch, which unpacks Debian's package {package} there",

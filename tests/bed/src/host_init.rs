@@ -68,6 +68,11 @@ fn set_up(spec: &HostSpec) -> Result<()> {
     // an empty /etc/kubernetes.
     cover(Path::new("/etc"))?;
     cover(Path::new("/var/lib"))?;
+    // kubeadm's controller-manager mounts a directory that the kubelet makes in here.
+    let libexec = Path::new("/usr/libexec");
+    if libexec.is_dir() {
+        cover(libexec)?;
+    }
     let etc = Path::new(PRIVATE_ETC);
     bind(&spec.root.join("etc"), etc)?;
     for file in PRIVATE_FILES {

@@ -1,7 +1,8 @@
 //! A test bed for etcdha: hosts on one machine, a stand-in for the kubelet, and workloads.
 //!
 //! [`Bed`] makes test hosts ([`Host`]) out of network, mount, UTS and PID namespaces, joined by a
-//! bridge in a namespace of its own. [`kubelet`] runs static pods on them as the kubelet would.
+//! bridge in a namespace of its own. [`kubelet`] runs static pods on them as the kubelet would, and
+//! [`kubernetes`] runs the real kubelet and a real control plane.
 //! [`Writer`] and [`verify`] keep books about every write that etcd acknowledged.
 //!
 //! Invariant: nothing a bed makes outlives it. Processes die with the program that made the bed,
@@ -18,6 +19,7 @@ mod exec;
 mod host;
 mod host_init;
 pub mod kubelet;
+pub mod kubernetes;
 pub mod manifest;
 mod net;
 pub mod pki;

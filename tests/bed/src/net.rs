@@ -40,6 +40,15 @@ impl Names {
         format!("{}h-{name}", self.prefix())
     }
 
+    /// The control group, in each hierarchy, of a host's containers.
+    pub(crate) fn cgroup(self, name: &str) -> String {
+        format!("/{}{name}", self.prefix())
+    }
+
+    pub(crate) fn owns_cgroup(self, group: &str) -> bool {
+        group.starts_with(&self.prefix())
+    }
+
     /// The machine's end of the link that joins it to the bridge.
     fn machine_link(self) -> String {
         format!("{}m", self.prefix())

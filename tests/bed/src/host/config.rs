@@ -5,11 +5,13 @@
 use std::path::PathBuf;
 
 /// The directories that every host has for itself.
-const PRIVATE_DIRECTORIES: [&str; 4] = [
+const PRIVATE_DIRECTORIES: [&str; 6] = [
     "/etc/kubernetes",
+    "/var/lib/containerd",
     "/var/lib/etcd",
     "/var/lib/etcdha",
     "/var/lib/kubelet",
+    "/var/log",
 ];
 
 /// What a host is to be like.
@@ -38,7 +40,7 @@ impl HostConfig {
         self
     }
 
-    /// Makes one more directory private to the host, such as /run/containerd.
+    /// Makes one more directory private to the host, such as /srv.
     #[must_use]
     pub fn private(mut self, directory: impl Into<PathBuf>) -> HostConfig {
         self.directories.push(directory.into());

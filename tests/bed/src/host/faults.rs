@@ -24,9 +24,8 @@ impl Host {
         if let Some(boot) = state.boot.take() {
             boot.kill();
         }
-        if let Some((_, daemon)) = &mut state.kubelet {
-            // It is dead by now, and only has to be collected.
-            let _ = daemon.wait();
+        if let Some(agent) = &mut state.agent {
+            agent.collect();
         }
     }
 

@@ -14,11 +14,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
+use super::agent::Agent;
 use super::boot::{Boot, enter};
 use super::config::HostConfig;
 use super::daemon::Daemon;
 use crate::exec::{self, Output};
-use crate::kubelet::KubeletConfig;
 use crate::net::Names;
 use crate::program::Program;
 
@@ -37,8 +37,8 @@ pub struct Host {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) boot: Option<Boot>,
-    /// The stand-in runs as long as the host, so it is never looked at; it is kept to be collected.
-    pub(super) kubelet: Option<(KubeletConfig, Daemon)>,
+    /// Runs as long as the host.
+    pub(super) agent: Option<Agent>,
 }
 
 impl Host {
@@ -94,8 +94,9 @@ impl Host {
     }
 
     /// Returns the directory on the machine that holds the host's private files, so that its
-    /// `/etc/kubernetes` is `root()/etc/kubernetes`; likewise `/var/lib/etcd`, `/var/lib/etcdha`,
-    /// `/var/lib/kubelet`, `/etc/hosts`, `/etc/resolv.conf` and `/etc/hostname`.
+    /// `/etc/kubernetes` is `root()/etc/kubernetes`; likewise `/var/lib/containerd`, `/var/lib/etcd`,
+    /// `/var/lib/etcdha`, `/var/lib/kubelet`, `/var/log`, `/etc/hosts`, `/etc/resolv.conf` and
+    /// `/etc/hostname`.
     pub fn root(&self) -> PathBuf {
         self.dir.join("root")
     }
@@ -107,8 +108,9 @@ impl Host {
             .join(on_host.strip_prefix("/").unwrap_or(on_host))
     }
 
-    /// Returns the directory on the machine with the logs of the kubelet stand-in and of each
-    /// container (`CONTAINER.log`, all runs one after the other).
+    /// Returns the directory on the machine with the logs of the kubelet or its stand-in and, with
+    /// the latter, of each container (`CONTAINER.log`, all runs one after the other). The real
+    /// kubelet's containers log to `/var/log/pods`: see [`Host::container_log`].
     pub fn logs(&self) -> PathBuf {
         self.dir.join("logs")
     }
@@ -119,7 +121,7 @@ impl Host {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Starts the host, and its kubelet stand-in if it had one. A started host is left alone.
+    /// Starts the host, and its kubelet or stand-in if it had one. A started host is left alone.
     ///
     /// # Errors
     /// The namespaces cannot be made, because this is not root or a tool is missing.
@@ -133,8 +135,8 @@ impl Host {
             .with_context(|| format!("start host {}", self.name()))?;
         let init = boot.init;
         state.boot = Some(boot);
-        if let Some((config, daemon)) = &mut state.kubelet {
-            *daemon = self.spawn_kubelet(init, config)?;
+        if let Some(agent) = &mut state.agent {
+            agent.restart(self, init)?;
         }
         Ok(())
     }
@@ -150,7 +152,13 @@ impl Host {
     /// # Errors
     /// The host is down.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
-        Ok(enter(self.init()?, program))
+        Ok(self.command_in(self.init()?, program))
+    }
+
+    /// As [`Host::command`], for those who hold the host's state and know its first process.
+    #[expect(clippy::unused_self, reason = "it reads as what is done to the host")]
+    pub(crate) fn command_in(&self, init: i32, program: impl AsRef<OsStr>) -> Command {
+        enter(init, program)
     }
 
     /// Runs a program on the host to its end, whatever its exit status.

@@ -1,9 +1,11 @@
 //! A test host: what it is, how it starts, what runs on it, what befalls it.
 
+mod agent;
 mod boot;
 mod config;
 mod daemon;
 mod faults;
+mod kubernetes;
 mod machine;
 mod pods;
 

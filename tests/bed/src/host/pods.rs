@@ -1,4 +1,4 @@
-//! The kubelet stand-in of a test host, and its static pods.
+//! The kubelet of a test host, stand-in or real, and its static pods.
 //!
 //! Invariant: the kubelet never sees half a manifest that was written from here.
 
@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::agent::Agent;
 use super::boot::{START_DEADLINE, enter};
 use super::daemon::Daemon;
 use super::machine::{Host, set_mode};
 use crate::kubelet::{KubeletConfig, PodStatus, Status};
-use crate::wait;
+use crate::{kubernetes, wait};
 
 impl Host {
     /// Starts the kubelet stand-in, now and whenever the host is started again. It watches
@@ -22,7 +23,7 @@ impl Host {
     pub fn start_kubelet(&self, config: KubeletConfig) -> Result<()> {
         let init = self.init()?;
         let daemon = self.spawn_kubelet(init, &config)?;
-        self.state().kubelet = Some((config, daemon));
+        self.state().agent = Some(Agent::StandIn(config, daemon));
         Ok(())
     }
 
@@ -52,11 +53,15 @@ impl Host {
         self.dir.join("kubelet.json")
     }
 
-    /// Returns what the kubelet stand-in last wrote about its pods.
+    /// Returns what the kubelet, or its stand-in, tells about its pods.
     ///
     /// # Errors
-    /// There is no stand-in on this host.
+    /// Neither runs on this host, or the kubelet does not answer.
     pub fn status(&self) -> Result<Status> {
+        let real = self.state().agent.as_ref().is_some_and(Agent::is_real);
+        if real {
+            return kubernetes::status(self.init()?);
+        }
         let path = self.status_path();
         let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
         serde_json::from_slice(&text).context("parse the kubelet stand-in's status")
@@ -65,7 +70,7 @@ impl Host {
     /// Returns the state of the pod of this name, if there is one.
     ///
     /// # Errors
-    /// There is no stand-in on this host.
+    /// As [`Host::status`].
     pub fn pod(&self, name: &str) -> Result<Option<PodStatus>> {
         let status = self.status()?;
         Ok(status.pods.into_iter().find(|pod| pod.name == name))

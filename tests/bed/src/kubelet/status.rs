@@ -1,4 +1,4 @@
-//! What the stand-in tells the tests about its pods.
+//! What the stand-in, or the real kubelet, tells the tests about its pods.
 //!
 //! Invariant: the file always holds one complete document.
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// The pods, by name.
     pub pods: Vec<PodStatus>,
-    /// The files that are no pod the stand-in runs.
+    /// The files that are no pod the stand-in runs. The real kubelet tells them to its log only.
     pub refused: Vec<Refused>,
 }
 
@@ -29,7 +29,7 @@ pub struct PodStatus {
     pub name: String,
     /// The identity: changes with the decoded manifest.
     pub uid: String,
-    /// The manifest's file name.
+    /// The manifest's file name; the real kubelet does not tell it.
     pub file: String,
     /// Whether the pod is being stopped.
     pub terminating: bool,
@@ -51,7 +51,8 @@ pub struct ContainerStatus {
     pub name: String,
     /// The running process, as numbered on the host.
     pub pid: Option<u32>,
-    /// How often it was started since the pod appeared.
+    /// How often it was started since the pod appeared; the real kubelet goes on counting when a
+    /// pod comes back with the same identity.
     pub starts: u32,
     /// Whether its startup probe succeeded, or it has none and runs.
     pub started: bool,

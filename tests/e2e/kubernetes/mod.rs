@@ -1,0 +1,3 @@
+//! The real Kubernetes on the test hosts, and the stand-in held against it.
+
+mod master;
