@@ -5,10 +5,11 @@
 
 IMAGE_REGISTRY=registry.local
 
-# image_write TAR NAME:TAG TREE
-# Makes an image whose files are those of TREE, all root's and with one fixed date.
+# image_write TAR NAME:TAG TREE PROGRAM
+# Makes an image whose files are those of TREE, all root's and with one fixed date. PROGRAM is what it runs
+# when it is not told otherwise.
 image_write() {
-    local tar=$1 name=$2 tree=$3 work hash arch
+    local tar=$1 name=$2 tree=$3 program=$4 work hash arch
     case $(uname -m) in
     x86_64) arch=amd64 ;;
     aarch64) arch=arm64 ;;
@@ -17,8 +18,8 @@ image_write() {
     work=$(mktemp -d "$tar.XXXXXX")
     plain_tar "$work/layer.tar" "$tree" .
     hash=$(sha256sum "$work/layer.tar" | cut -d ' ' -f 1)
-    printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=%s"]},' \
-        "$arch" /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin >"$work/config.json"
+    printf '{"architecture":"%s","os":"linux","config":{"Entrypoint":["%s"],"Env":["PATH=%s"]},' \
+        "$arch" "$program" /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin >"$work/config.json"
     printf '"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},"history":[{"created_by":"scripts/kubernetes"}]}\n' \
         "$hash" >>"$work/config.json"
     printf '[{"Config":"config.json","RepoTags":["%s/%s"],"Layers":["layer.tar"]}]\n' \

@@ -40,9 +40,9 @@ impl Names {
         format!("{}h-{name}", self.prefix())
     }
 
-    /// The control group, in each hierarchy, of a host's containers.
+    /// The control group, in each hierarchy, that is a host's root group.
     pub(crate) fn cgroup(self, name: &str) -> String {
-        format!("/{}{name}", self.prefix())
+        format!("{}{name}", self.prefix())
     }
 
     pub(crate) fn owns_cgroup(self, group: &str) -> bool {

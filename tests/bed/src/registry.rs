@@ -20,7 +20,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::Signal;
 
 use crate::net::Names;
-use crate::{exec, proc, wait};
+use crate::{cgroups, exec, proc, wait};
 
 /// Where the lock files are.
 const LOCKS: &str = "/run/etcdha-testbed";
@@ -28,8 +28,6 @@ const LOCKS: &str = "/run/etcdha-testbed";
 const DATA: &str = "/var/tmp/etcdha-testbed";
 /// Where `ip netns` keeps namespaces.
 const NAMESPACES: &str = "/run/netns";
-/// Where the kernel shows control groups.
-const CGROUPS: &str = "/sys/fs/cgroup";
 /// How long killed processes may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many beds may live at once; each has a third byte of its own in 198.18.0.0/16.
@@ -116,7 +114,7 @@ impl Slot {
         for netns in namespaces().iter().filter(|netns| names.owns_netns(netns)) {
             exec::run(Command::new("ip").args(["netns", "del", netns]))?;
         }
-        remove_cgroups(names)?;
+        cgroups::remove(|group| names.owns_cgroup(group))?;
         let data = self.data();
         for mounted in mounts_below(&data)? {
             unmount(&mounted, UnmountFlags::DETACH)
@@ -215,46 +213,6 @@ fn kill_inhabitants(names: Names) -> Result<()> {
 fn identity(namespace: &Path) -> Option<(u64, u64)> {
     let found = fs::metadata(namespace).ok()?;
     Some((found.dev(), found.ino()))
-}
-
-/// Removes the control groups of the slot's containers, which have no process any more.
-fn remove_cgroups(names: Names) -> Result<()> {
-    // cgroups(7): with version 1 each hierarchy is a directory here, with version 2 there is one.
-    let mut hierarchies = subdirectories(Path::new(CGROUPS));
-    hierarchies.push(PathBuf::from(CGROUPS));
-    for group in hierarchies.iter().flat_map(|path| subdirectories(path)) {
-        let name = group.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| names.owns_cgroup(name)) {
-            wait::until("a control group to be empty", PATIENCE, || {
-                remove_cgroup(&group)
-            })?;
-        }
-    }
-    Ok(())
-}
-
-fn remove_cgroup(group: &Path) -> Result<()> {
-    for below in subdirectories(group) {
-        remove_cgroup(&below)?;
-    }
-    match fs::remove_dir(group) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", group.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn subdirectories(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        // Version 1 links hierarchies that are mounted together, such as cpu to cpu,cpuacct.
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .collect()
 }
 
 fn links() -> Result<Vec<String>> {

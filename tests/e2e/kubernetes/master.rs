@@ -16,13 +16,15 @@ fn read_back(kubectl: &Kubectl<'_>) -> String {
     map["data"]["word"].as_str().unwrap().to_owned()
 }
 
-/// Waits until all pods of the control plane run and are ready.
+/// Waits until the startup probes of the control plane's pods have succeeded. The kubelet calls a
+/// pod ready only when it next looks at it, which may be a minute later.
 fn wait_for_pods(host: &Host) {
-    wait::until("the control plane's pods to be ready", READY, || {
+    wait::until("the control plane's pods to be started", READY, || {
         let pods = host.status()?.pods;
-        let ready = |name: &str| {
-            pods.iter()
-                .any(|pod| pod.name == format!("{name}-{}", host.name()) && pod.is_ready())
+        let started = |name: &str| {
+            let name = format!("{name}-{}", host.name());
+            let pod = pods.iter().find(|pod| pod.name == name);
+            pod.is_some_and(|pod| pod.containers.iter().all(|container| container.started))
         };
         anyhow::ensure!(
             [
@@ -32,7 +34,7 @@ fn wait_for_pods(host: &Host) {
                 "kube-scheduler"
             ]
             .into_iter()
-            .all(ready),
+            .all(started),
             "the pods are {pods:?}"
         );
         Ok(())

@@ -26,6 +26,9 @@ impl Host {
         }
         if let Some(agent) = &mut state.agent {
             agent.collect();
+            if agent.is_real() {
+                self.forget_cgroup();
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use super::daemon::Daemon;
 use super::machine::Host;
 use crate::debs::Binaries;
 use crate::exec;
-use crate::kubernetes::{self, Kubernetes, KubernetesConfig, SYSCTLS};
+use crate::kubernetes::{self, Kubernetes, KubernetesConfig};
 use crate::wait;
 
 /// containerd and the kubelet answer within seconds; on a machine busy with compilers much later.
@@ -63,7 +63,7 @@ impl Host {
         init: i32,
         config: &KubernetesConfig,
     ) -> Result<Vec<Daemon>> {
-        self.hide_sysctls(init)?;
+        self.seclude(init)?;
         let containerd = self.spawn_containerd(init)?;
         let ctr = Binaries::find().containerd("ctr")?;
         kubernetes::import(self, init, &ctr, &config.images)
@@ -104,8 +104,7 @@ impl Host {
     fn spawn_real_kubelet(&self, init: i32) -> Result<Daemon> {
         let kubernetes = Kubernetes::find();
         let file = self.dir.join("kubelet.yaml");
-        let cgroup = self.names.cgroup(self.name());
-        fs::write(&file, kubernetes::kubelet_configuration(&cgroup))
+        fs::write(&file, kubernetes::kubelet_configuration())
             .context("write the kubelet's configuration")?;
         let mut command = self.command_in(init, kubernetes.program("kubelet")?);
         command.args(kubernetes::kubelet_arguments(
@@ -122,23 +121,6 @@ impl Host {
         })
         .with_context(|| self.log("kubelet"))?;
         Ok(daemon)
-    }
-
-    /// Puts files of the host's own in the place of kernel settings that the kubelet would change for
-    /// the whole machine.
-    fn hide_sysctls(&self, init: i32) -> Result<()> {
-        let mut script = "set -e\n".to_owned();
-        for name in SYSCTLS {
-            let place = Path::new("/proc/sys").join(name);
-            let own = self.dir.join("sysctl").join(name.replace('/', "."));
-            let value = fs::read(&place).with_context(|| format!("read {}", place.display()))?;
-            fs::create_dir_all(self.dir.join("sysctl")).context("make a directory")?;
-            fs::write(&own, value).with_context(|| format!("write {}", own.display()))?;
-            script += &format!("mount --bind {} {}\n", own.display(), place.display());
-        }
-        exec::run(self.command_in(init, "sh").args(["-c", &script]))
-            .context("hide the machine's kernel settings")?;
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod kubernetes;
 mod machine;
 mod pods;
+mod seclusion;
 
 pub use config::HostConfig;
 pub use daemon::Daemon;

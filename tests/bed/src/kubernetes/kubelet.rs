@@ -3,8 +3,8 @@
 //! It stands alone: without a kubeconfig it runs the static pods and nothing else. The file is
 //! `KubeletConfiguration` (`k8s.io/kubelet/config/v1beta1`).
 //!
-//! Invariant: everything it writes lies in the host's private directories and below the host's own
-//! control group.
+//! Invariant: everything it writes lies in the host's private directories and in what
+//! `host/seclusion.rs` puts in the machine's place.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -23,19 +23,8 @@ const READ_ONLY_PORT: u16 = 10255;
 /// How long the kubelet may take to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// What the kubelet sets in the kernel before it runs pods (`pkg/util/sysctl`). They are the whole
-/// machine's, so each host has files of its own in their place.
-pub(crate) const SYSCTLS: [&str; 6] = [
-    "vm/overcommit_memory",
-    "vm/panic_on_oom",
-    "kernel/panic",
-    "kernel/panic_on_oops",
-    "kernel/keys/root_maxkeys",
-    "kernel/keys/root_maxbytes",
-];
-
-/// Returns the configuration of a kubelet whose pods live below the control group `cgroup`.
-pub(crate) fn configuration(cgroup: &str) -> String {
+/// Returns the configuration.
+pub(crate) fn configuration() -> String {
     format!(
         "apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -47,8 +36,6 @@ authorization:
   mode: AlwaysAllow
 readOnlyPort: {READ_ONLY_PORT}
 cgroupDriver: cgroupfs
-cgroupRoot: {cgroup}
-# Groups for each class of pods would have to be made in the machine's root group.
 cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failSwapOn: false

@@ -53,7 +53,7 @@ pub(crate) use containerd::{configuration as containerd_configuration, import};
 pub use kubeadm::Kubeadm;
 pub use kubectl::Kubectl;
 pub(crate) use kubelet::{
-    SYSCTLS, arguments as kubelet_arguments, configuration as kubelet_configuration, get,
+    arguments as kubelet_arguments, configuration as kubelet_configuration, get,
 };
 pub(crate) use pods::status;
 pub use programs::{Kubernetes, Version};
