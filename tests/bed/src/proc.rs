@@ -42,16 +42,23 @@ pub(crate) fn is_stopped_or_dead(pid: i32) -> bool {
     state_and_parent(pid).is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'Z' | 'X'))
 }
 
-/// Returns the processes whose PID namespace is that of `init`, `init` itself included.
-pub(crate) fn same_pid_namespace(init: i32) -> Vec<i32> {
-    let namespace =
-        |pid: i32| -> Option<PathBuf> { fs::read_link(format!("/proc/{pid}/ns/pid")).ok() };
-    let Some(wanted) = namespace(init) else {
+/// Returns the processes of the host whose first process is `init`, itself included: those on its
+/// network that live in a PID namespace of their own, be it the host's or, below that, a container's.
+/// The `nsenter` that waits for one of them is on the network too, but in the machine's namespace.
+pub(crate) fn inhabitants(init: i32) -> Vec<i32> {
+    let namespace = |pid: &str, kind: &str| -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()
+    };
+    let machine = namespace("self", "pid");
+    let Some(wanted) = namespace(&init.to_string(), "net") else {
         return Vec::new();
     };
     all()
         .into_iter()
-        .filter(|pid| namespace(*pid).as_ref() == Some(&wanted))
+        .filter(|pid| {
+            let pid = pid.to_string();
+            namespace(&pid, "net").as_ref() == Some(&wanted) && namespace(&pid, "pid") != machine
+        })
         .collect()
 }
 

@@ -22,7 +22,6 @@ fn wait_for_pods(host: &Host) {
     wait::until("the control plane's pods to be started", READY, || {
         let pods = host.status()?.pods;
         let started = |name: &str| {
-            let name = format!("{name}-{}", host.name());
             let pod = pods.iter().find(|pod| pod.name == name);
             pod.is_some_and(|pod| pod.containers.iter().all(|container| container.started))
         };
@@ -73,7 +72,7 @@ fn a_single_master_serves_and_keeps_its_data_through_a_power_failure() {
 
     host.remove_manifest("kube-scheduler.yaml").unwrap();
     wait::until("the scheduler to be gone", PATIENCE, || {
-        let found = host.pod("kube-scheduler-m1")?;
+        let found = host.pod("kube-scheduler")?;
         anyhow::ensure!(found.is_none(), "found {found:?}");
         Ok(())
     })

@@ -1,3 +1,8 @@
 //! The real Kubernetes on the test hosts, and the stand-in held against it.
 
+mod facts;
+mod files;
+mod life;
 mod master;
+mod pair;
+mod process;

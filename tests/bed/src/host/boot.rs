@@ -84,9 +84,11 @@ impl Host {
 impl Boot {
     /// Kills process 1; the kernel kills the others, and `unshare` ends after the last of them.
     pub(super) fn kill(mut self) {
+        // The dead have no namespaces to be found by.
+        let inhabitants = proc::inhabitants(self.init);
         proc::signal(self.init, Signal::KILL);
         while let Ok(None) = self.unshare.try_wait() {
-            proc::wake_parents(&proc::same_pid_namespace(self.init));
+            proc::wake_parents(&inhabitants);
             std::thread::sleep(wait::LOOK);
         }
     }

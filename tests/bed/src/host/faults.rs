@@ -155,7 +155,7 @@ impl Host {
 /// Returns the processes of a host without its first one, which must never stop: it is the one
 /// that notices the end of the bed's program.
 fn others(init: i32) -> Vec<i32> {
-    let mut pids = proc::same_pid_namespace(init);
+    let mut pids = proc::inhabitants(init);
     pids.retain(|pid| *pid != init);
     pids
 }

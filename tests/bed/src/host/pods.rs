@@ -60,7 +60,7 @@ impl Host {
     pub fn status(&self) -> Result<Status> {
         let real = self.state().agent.as_ref().is_some_and(Agent::is_real);
         if real {
-            return kubernetes::status(self.init()?);
+            return kubernetes::status(self.init()?, self.name());
         }
         let path = self.status_path();
         let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a process that was told to stop is killed when its grace period is over.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -25,7 +26,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// A running container.
 #[derive(Debug)]
 pub(crate) struct Running {
+    /// `unshare`, which ends as the container does.
     child: Child,
+    pid: Cell<Option<i32>>,
     start: Instant,
     startup: Option<Probe>,
     liveness: Option<Probe>,
@@ -43,11 +46,10 @@ impl Running {
         ));
         let root = directory.join("root");
         fs::create_dir_all(&root).with_context(|| format!("make {}", root.display()))?;
-        let mut argv = container.argv();
-        if let Some(program) = argv.first_mut() {
-            *program = place_in_image(program, options)?;
-        }
-        let env = [("PATH", PATH), ("HOSTNAME", &options.node)]
+        let argv = container.argv();
+        let name = argv.first().context("the container has no command")?;
+        // runc adds the home of the user, which an image without /etc/passwd does not know.
+        let env = [("PATH", PATH), ("HOSTNAME", &options.node), ("HOME", "/")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into_iter()
             .chain(
@@ -61,6 +63,7 @@ impl Running {
             root,
             image: image(options)?,
             mounts: mounts(pod, container, &directory)?,
+            program: place_in_image(name, options)?,
             argv,
             env,
             directory: container.working_dir.clone().unwrap_or_else(|| "/".into()),
@@ -73,6 +76,7 @@ impl Running {
         let begin = |spec| Probe::begin(spec, &container.ports, &options.node, start);
         Ok(Running {
             child,
+            pid: Cell::new(None),
             start,
             startup: container.startup_probe.as_ref().map(begin).transpose()?,
             liveness: container.liveness_probe.as_ref().map(begin).transpose()?,
@@ -81,9 +85,18 @@ impl Running {
         })
     }
 
-    /// The process, as numbered on the host.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// The process, as numbered on the host, as soon as it is there.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process().and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// The container's first process is the only child of `unshare`.
+    fn process(&self) -> Option<i32> {
+        if self.pid.get().is_none() {
+            let unshare = i32::try_from(self.child.id()).ok()?;
+            self.pid.set(proc::children(unshare).first().copied());
+        }
+        self.pid.get()
     }
 
     /// Whether the startup probe has succeeded, if there is one.
@@ -137,7 +150,12 @@ impl Running {
 
     /// Asks the process to end, once, and kills it when its grace period is over.
     pub(crate) fn stop(&mut self, now: Instant, grace: Duration) {
-        let pid = i32::try_from(self.child.id()).unwrap_or_default();
+        let Some(pid) = self.process() else {
+            // What has only just begun goes with its parent.
+            self.kill_at = Some(now);
+            let _ = self.child.kill();
+            return;
+        };
         match self.kill_at {
             None => {
                 proc::signal(pid, Signal::TERM);
@@ -158,8 +176,9 @@ fn succeeded(probe: Option<&Probe>) -> bool {
     probe.is_none_or(|probe| probe.verdict() == Verdict::Success)
 }
 
-/// Starts the process in a mount namespace of its own. `unshare` becomes the bed's program, which
-/// becomes the container's, so the process number stays the same all the way.
+/// Starts the process in mount and PID namespaces of its own: the first process of a container gets
+/// only the signals it asks for, and etcd then ends with status 0 where it would die of one.
+/// `unshare` stays, and its child becomes the bed's program and then the container's.
 fn spawn(spec: &Path, log_dir: &Path, container: &str) -> Result<Child> {
     let path = log_dir.join(format!("{container}.log"));
     let log = File::options()
@@ -170,7 +189,8 @@ fn spawn(spec: &Path, log_dir: &Path, container: &str) -> Result<Child> {
     let (program, arguments, environment) =
         Program::current().parts(&["container-init", &spec.to_string_lossy()])?;
     Command::new("unshare")
-        .args(["--mount", "--propagation=private", "--"])
+        .args(["--mount", "--propagation=private"])
+        .args(["--pid", "--fork", "--kill-child", "--"])
         .arg(program)
         .args(arguments)
         .envs(environment)

@@ -25,7 +25,9 @@ pub(crate) struct RootSpec {
     pub(crate) image: Vec<(PathBuf, PathBuf)>,
     /// The volumes.
     pub(crate) mounts: Vec<Mount>,
-    /// The program's path in the container, and its arguments.
+    /// The program's path in the container.
+    pub(crate) program: String,
+    /// Its command line, which begins with the word by which it was asked for.
     pub(crate) argv: Vec<String>,
     /// The whole environment.
     pub(crate) env: Vec<(String, String)>,
@@ -55,16 +57,17 @@ pub(crate) fn enter(spec: &Path) -> Result<()> {
     let text = fs::read(spec).with_context(|| format!("read {}", spec.display()))?;
     let spec: RootSpec = serde_json::from_slice(&text).context("parse the container")?;
     build(&spec).context("build the container's root directory")?;
-    let [program, arguments @ ..] = spec.argv.as_slice() else {
+    let [name, arguments @ ..] = spec.argv.as_slice() else {
         bail!("the container has no command");
     };
-    let error = Command::new(program)
+    let error = Command::new(&spec.program)
+        .arg0(name)
         .args(arguments)
         .env_clear()
         .envs(spec.env)
         .current_dir(&spec.directory)
         .exec();
-    Err(error).with_context(|| format!("start {program}"))
+    Err(error).with_context(|| format!("start {}", spec.program))
 }
 
 fn build(spec: &RootSpec) -> Result<()> {
@@ -139,12 +142,10 @@ fn bind(source: &Path, target: &Path) -> Result<()> {
     if let Some(parent) = target.parent() {
         make_directory(parent)?;
     }
-    // Opened without truncation: the place may be a file of a volume that is mounted already.
-    fs::File::options()
-        .create(true)
-        .append(true)
-        .open(target)
-        .with_context(what)?;
+    // The place may be a file of a volume that is mounted already, perhaps read-only.
+    if !target.exists() {
+        fs::File::create(target).with_context(what)?;
+    }
     mount_bind(source, target).with_context(what)
 }
 

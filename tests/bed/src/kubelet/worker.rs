@@ -2,6 +2,8 @@
 //!
 //! Invariant: a container starts only while the pod is wanted and the one before it is gone.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
@@ -107,6 +109,15 @@ impl Worker {
     }
 }
 
+/// Tells an end as container runtimes do, who count a signal as a status from 128 on.
+fn exit_status(status: ExitStatus) -> String {
+    let number = status.code().or(status.signal().map(|signal| 128 + signal));
+    number.map_or_else(
+        || status.to_string(),
+        |number| format!("exit status: {number}"),
+    )
+}
+
 impl Slot {
     /// Notices the end of the process.
     fn collect(&mut self, now: Instant, key: &str, policy: RestartPolicy, backoff: &mut Backoff) {
@@ -115,7 +126,7 @@ impl Slot {
         };
         let (ended, success) = match running.ended() {
             Ok(None) => return,
-            Ok(Some(status)) => (status.to_string(), status.success()),
+            Ok(Some(status)) => (exit_status(status), status.success()),
             Err(error) => (format!("{error:#}"), false),
         };
         log(&format!("{} ended: {ended}", self.container.name));
@@ -151,7 +162,7 @@ impl Slot {
         self.backing_off = false;
         match Running::start(pod, &self.container, options) {
             Ok(running) => {
-                log(&format!("{name} started as process {}", running.pid()));
+                log(&format!("{name} started"));
                 self.starts += 1;
                 self.retry_at = None;
                 self.running = Some(running);
@@ -171,7 +182,7 @@ impl Slot {
         let running = self.running.as_ref();
         ContainerStatus {
             name: self.container.name.clone(),
-            pid: running.map(Running::pid),
+            pid: running.and_then(Running::pid),
             starts: self.starts,
             started: running.is_some_and(Running::is_started),
             ready: running.is_some_and(Running::is_ready),

@@ -103,8 +103,8 @@ struct Task {
     annotations: BTreeMap<String, String>,
 }
 
-/// Returns the pods of the host whose first process is `init`.
-pub(crate) fn status(init: i32) -> Result<Status> {
+/// Returns the pods of the host `node`, whose first process is `init`.
+pub(crate) fn status(init: i32, node: &str) -> Result<Status> {
     let text = get(init, "/pods")?;
     let wanted: PodList = serde_json::from_str(&text).context("parse the kubelet's pods")?;
     let mut tasks = tasks(&Path::new("/proc").join(init.to_string()).join("root"));
@@ -120,6 +120,12 @@ pub(crate) fn status(init: i32) -> Result<Status> {
         })
         .collect();
     pods.extend(leaving(&tasks));
+    // The kubelet puts the node's name behind the manifest's.
+    let suffix = format!("-{node}");
+    for pod in &mut pods {
+        let own = pod.name.strip_suffix(&suffix).map(str::to_owned);
+        pod.name = own.unwrap_or_else(|| pod.name.clone());
+    }
     pods.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Status {
         pods,
