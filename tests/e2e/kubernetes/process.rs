@@ -59,7 +59,6 @@ fn a_process_is_given_the_same_by_the_stand_in_and_by_the_real_kubelet() {
             "/etc/settings.conf",
             "/srv/new",
             "/srv/none",
-            "/usr/local/bin/etcd",
             "/var/lib/etcd",
         ];
         let pid = container.pid.unwrap();

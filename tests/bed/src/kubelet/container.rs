@@ -3,7 +3,8 @@
 //! Invariant: a process that was told to stop is killed when its grace period is over.
 
 use std::cell::Cell;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -52,12 +53,7 @@ impl Running {
         let env = [("PATH", PATH), ("HOSTNAME", &options.node), ("HOME", "/")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into_iter()
-            .chain(
-                container
-                    .env
-                    .iter()
-                    .map(|env| (env.name.clone(), env.value.clone())),
-            )
+            .chain(container.variables())
             .collect();
         let spec = RootSpec {
             root,
@@ -240,6 +236,9 @@ fn mounts(pod: &Pod, container: &Container, directory: &Path) -> Result<Vec<Moun
         };
         if volume.empty_dir.is_some() {
             fs::create_dir_all(&source).context("make an emptyDir")?;
+            // Containers of a pod may run as different users.
+            fs::set_permissions(&source, Permissions::from_mode(0o777))
+                .context("open an emptyDir")?;
         }
         mounts.push(Mount {
             source,

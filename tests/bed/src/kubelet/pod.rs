@@ -279,18 +279,47 @@ impl Container {
         Ok(())
     }
 
+    /// Returns the container's variables, in which `$(NAME)` means one that was named before.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        for env in &self.env {
+            let value = expand(&env.value, &variables);
+            variables.insert(env.name.clone(), value);
+        }
+        variables
+    }
+
     /// Returns command and arguments with `$(NAME)` replaced by the container's variables.
     pub(crate) fn argv(&self) -> Vec<String> {
-        self.command
-            .iter()
-            .chain(&self.args)
-            .map(|word| {
-                self.env.iter().fold(word.clone(), |word, env| {
-                    word.replace(&format!("$({})", env.name), &env.value)
-                })
-            })
-            .collect()
+        let variables = self.variables();
+        let words = self.command.iter().chain(&self.args);
+        words.map(|word| expand(word, &variables)).collect()
     }
+}
+
+/// Replaces each `$(NAME)` whose variable exists; `$$` is a `$` that means nothing
+/// (`third_party/forked/golang/expansion` in Kubernetes).
+fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded += before;
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            expanded.push('$');
+            rest = after;
+        } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|it| it.split_once(')'))
+        {
+            match variables.get(name) {
+                Some(value) => expanded += value,
+                None => expanded += &format!("$({name})"),
+            }
+            rest = after;
+        } else {
+            expanded.push('$');
+        }
+    }
+    expanded + rest
 }
 
 impl ProbeSpec {
@@ -367,6 +396,18 @@ spec:
                 path: Some("/livez".to_owned()),
             }
         );
+    }
+
+    #[test]
+    fn variables_are_expanded_as_kubernetes_does() {
+        let variables = BTreeMap::from([("A".to_owned(), "$(A)x".to_owned())]);
+        for (text, expected) in [
+            ("$(A)$(B)", "$(A)x$(B)"),
+            ("$$(A) $$$(A) $$", "$(A) $$(A)x $"),
+            ("$A $(A $", "$A $(A $"),
+        ] {
+            assert_eq!(expand(text, &variables), expected, "{text}");
+        }
     }
 
     #[test]
