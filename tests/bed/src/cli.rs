@@ -10,7 +10,9 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::bed::{Bed, BedConfig};
+use crate::debs::EtcdRelease;
 use crate::host::HostConfig;
+use crate::kubernetes::{Kubeadm, KubernetesConfig};
 use crate::program::Program;
 use crate::{demo, host_init, kubelet, registry};
 
@@ -40,6 +42,9 @@ enum Command {
         /// The hosts' names
         #[arg(required = true)]
         names: Vec<String>,
+        /// Make each host a kubeadm master of its own, with the real kubelet and etcd 3.4
+        #[arg(long)]
+        kubernetes: bool,
     },
     /// Remove what killed test beds left: namespaces, links, mounts, directories
     Sweep,
@@ -70,7 +75,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Pods { manifests } => kubelet::run_in_place(manifests),
         Command::Idle => kubelet::idle(),
         Command::Demo(options) => demo::run(&options),
-        Command::Up { names } => up(&names),
+        Command::Up { names, kubernetes } => up(&names, kubernetes),
         Command::Sweep => registry::sweep().map(|slots| {
             for slot in slots {
                 println!("swept the test bed in slot {slot}");
@@ -89,13 +94,17 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
 }
 
 /// Makes hosts and tells a person, or a test, how to reach them.
-fn up(names: &[String]) -> Result<()> {
+fn up(names: &[String], kubernetes: bool) -> Result<()> {
     let config = names
         .iter()
         .map(|name| HostConfig::named(name))
         .fold(BedConfig::new(Program::current()), BedConfig::host);
     let bed = Bed::new(config)?;
     for host in bed.hosts() {
+        if kubernetes {
+            host.start_kubernetes(KubernetesConfig::new(EtcdRelease::V3_4).control_plane())?;
+            Kubeadm::new(host, EtcdRelease::V3_4)?.init()?;
+        }
         println!(
             "host {} slot={} address={} address6={} init={} root={}",
             host.name(),

@@ -2,6 +2,7 @@
 
 mod facts;
 mod files;
+mod leftovers;
 mod life;
 mod master;
 mod pair;
