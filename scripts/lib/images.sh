@@ -43,3 +43,30 @@ image_add() {
         [ -e "$tree$library" ] || install -D -m 755 "$(realpath "$library")" "$tree$library"
     done < <(LC_ALL=C ldd "$file" 2>/dev/null | sed -n -e 's/^\t\(.* => \)\?\(\/[^ ]*\) (.*/\2/p')
 }
+
+# kubernetes_images WORK VERSION
+# Makes the images of the control plane in BIN, and of what the test hosts need besides, in WORK/images.
+kubernetes_images() {
+    local tree=$1/tree tars=$1/images version=$2 program release tag
+    mkdir -p "$tars"
+    for program in kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do
+        rm -rf "$tree"
+        image_add "$tree" "$BIN/$program" "/usr/local/bin/$program"
+        image_write "$tars/$program.tar" "$program:$version" "$tree" "/usr/local/bin/$program"
+    done
+    for release in "$DEBS"/etcd-*; do
+        rm -rf "$tree"
+        for program in "$release"/usr/bin/*; do
+            image_add "$tree" "$program" "/usr/local/bin/${program##*/}"
+        done
+        tag=$("$release/usr/bin/etcd" --version | sed -n 's/^etcd Version: //p')
+        image_write "$tars/${release##*/}.tar" "etcd:$tag" "$tree" /usr/local/bin/etcd
+        # The bed learns the tag here, which changes with Debian's package.
+        echo "$tag" >"$tars/${release##*/}.tag"
+    done
+    rm -rf "$tree" && mkdir -p "$tree"
+    cc -static -Os -Wall -Werror -s -o "$tree/pause" tests/bed/pause.c ||
+        die "cannot compile tests/bed/pause.c: install gcc and libc6-dev"
+    image_write "$tars/pause.tar" pause:testbed "$tree" /pause
+    echo "$version" >"$tars/version"
+}

@@ -29,6 +29,13 @@ lib:libsqlite3.so.0 libsqlite3-0
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 '
 
+# What scripts/kubernetes calls besides.
+KUBERNETES_TOOLS='
+xz xz-utils
+flock util-linux
+ldd libc-bin
+'
+
 # Succeeds when the thing is there.
 tool_is_here() {
     case $1 in
