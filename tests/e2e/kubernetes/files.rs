@@ -7,8 +7,7 @@ use super::pair::{Pair, etcd_command, manifest, wait_for, wait_gone, wait_runnin
 #[test]
 fn files_become_pods_alike() {
     let pair = Pair::new();
-    // Any port, because the kubelet of 1.20 starts a changed pod beside the old one that is still
-    // ending. The stand-in waits for that end, as the kubelet does since 1.22.
+    // Any port, because a changed pod may start beside the old one that is still ending.
     let text = manifest("one", &etcd_command(0));
     pair.write("one.yaml", &text);
     pair.write("two.yaml.bak", &manifest("two", &etcd_command(0)));

@@ -136,3 +136,26 @@ fn a_container_that_is_found_ill_is_restarted_alike() {
         (container.starts, container.started)
     });
 }
+
+#[test]
+fn a_changed_pod_and_the_old_one_that_is_still_ending_meet_alike() {
+    let pair = Pair::new();
+    let text = manifest("slow", &etcd_command(0));
+    pair.write("slow.yaml", &text);
+    let overlap = pair.same("whether they meet", |host| {
+        let (before, old) = wait_running(host, "slow");
+        let process = old.pid.unwrap().to_string();
+        // What is stopped takes no SIGTERM, and so has all of its grace period.
+        host.run(&["kill", "-STOP", &process]).unwrap();
+        host.write_manifest("slow.yaml", &text.replace("mark: one", "mark: two"))
+            .unwrap();
+        wait_for(host, "slow", "another pod", |pod, container| {
+            pod.uid != before.uid && container.pid.is_some()
+        });
+        let exists = host.run(&["test", "-e", &format!("/proc/{process}")]);
+        exists.unwrap().status.success()
+    });
+    // Which of the two it is depends on the kubelet's release alone.
+    let release = etcdha_testbed::kubernetes::Kubernetes::find().version();
+    assert_eq!(overlap, release.unwrap().minor < 22);
+}

@@ -78,3 +78,38 @@ fn a_single_master_serves_and_keeps_its_data_through_a_power_failure() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_second_master_gets_certificates_of_the_same_authorities() {
+    let bed = bed(["m1", "m2"]);
+    let (m1, m2) = (bed.host("m1"), bed.host("m2"));
+    let certs = ["certs", "all"];
+    let first = Kubeadm::new(m1, EtcdRelease::V3_5).unwrap();
+    first.phase(&certs).unwrap();
+    let second = Kubeadm::new(m2, EtcdRelease::V3_5)
+        .unwrap()
+        .endpoint("vip.example:6443")
+        .cert_san("198.18.0.100");
+    second.take_authorities(m1).unwrap();
+    second.phase(&certs).unwrap();
+    second.phase(&["kubeconfig", "all"]).unwrap();
+    for (ca, leaf) in [
+        ("ca.crt", "apiserver.crt"),
+        ("etcd/ca.crt", "etcd/peer.crt"),
+    ] {
+        let path = |host: &Host, file| host.path("/etc/kubernetes/pki").join(file);
+        let mut verify = std::process::Command::new("openssl");
+        verify.args(["verify", "-CAfile"]).arg(path(m1, ca));
+        etcdha_testbed::run(verify.arg(path(m2, leaf))).unwrap();
+    }
+    let apiserver = m2.path("/etc/kubernetes/pki/apiserver.crt");
+    let mut show = std::process::Command::new("openssl");
+    show.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]);
+    let sans = etcdha_testbed::run(show.arg(apiserver)).unwrap().stdout;
+    assert!(
+        sans.contains("vip.example") && sans.contains("198.18.0.100"),
+        "{sans}"
+    );
+    let admin = std::fs::read_to_string(m2.path("/etc/kubernetes/admin.conf")).unwrap();
+    assert!(admin.contains("https://vip.example:6443"), "{admin}");
+}

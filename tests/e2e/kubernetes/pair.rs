@@ -6,9 +6,11 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use etcdha_testbed::kubernetes::{Kubernetes, KubernetesConfig};
-use etcdha_testbed::{Bed, ContainerStatus, EtcdRelease, Host, PodStatus, wait};
+use etcdha_testbed::{
+    Bed, Binaries, ContainerStatus, EtcdRelease, Host, KubeletConfig, PodStatus, wait,
+};
 
-use crate::support::{bed, start_kubelet};
+use crate::support::bed;
 
 /// The kubelet looks at a pod once a minute unless something happens, and waits 10 to 15 s after each
 /// refusal; a busy machine doubles both.
@@ -28,7 +30,12 @@ impl Pair {
         bed.host("real")
             .start_kubernetes(KubernetesConfig::new(RELEASE))
             .unwrap();
-        start_kubelet(bed.host("like"), RELEASE);
+        let etcd = Binaries::find().etcd(RELEASE).unwrap();
+        let mut like = KubeletConfig::new().program("etcd", &etcd);
+        if Kubernetes::find().version().unwrap().minor < 22 {
+            like = like.overlapping();
+        }
+        bed.host("like").start_kubelet(like).unwrap();
         Pair { bed }
     }
 

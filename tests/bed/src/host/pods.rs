@@ -67,13 +67,15 @@ impl Host {
         serde_json::from_slice(&text).context("parse the kubelet stand-in's status")
     }
 
-    /// Returns the state of the pod of this name, if there is one.
+    /// Returns the state of the pod of this name, if there is one: of the wanted one, if another of
+    /// its name is still ending.
     ///
     /// # Errors
     /// As [`Host::status`].
     pub fn pod(&self, name: &str) -> Result<Option<PodStatus>> {
         let status = self.status()?;
-        Ok(status.pods.into_iter().find(|pod| pod.name == name))
+        let named = status.pods.into_iter().filter(|pod| pod.name == name);
+        Ok(named.min_by_key(|pod| pod.terminating))
     }
 
     /// Puts a static pod manifest where the kubelet looks, complete from the first moment.

@@ -41,8 +41,9 @@ impl Running {
     /// Starts a container.
     pub(crate) fn start(pod: &Pod, container: &Container, options: &Options) -> Result<Running> {
         let directory = options.state_dir.join(format!(
-            "{}-{}",
+            "{}-{}-{}",
             pod.full_name().replace('/', "-"),
+            pod.uid,
             container.name
         ));
         let root = directory.join("root");

@@ -36,6 +36,9 @@ pub struct Options {
     /// Where the state of the pods is written, as JSON
     #[arg(long, value_name = "FILE")]
     pub status: Option<PathBuf>,
+    /// Start a changed pod beside the old one that is still ending
+    #[arg(long)]
+    pub overlapping: bool,
     /// The node's name
     #[arg(long, value_name = "NAME", default_value = "localhost")]
     pub node: String,
@@ -66,7 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
         for line in source.poll(now) {
             log(&line);
         }
-        reconcile(&source, &mut workers);
+        reconcile(&source, &mut workers, options.overlapping);
         for worker in workers.values_mut() {
             worker.tick(now, &mut backoff, options);
         }
@@ -85,17 +88,24 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// Stops the pods that are not wanted any more, and starts the new ones whose name is free.
-fn reconcile(source: &Source, workers: &mut BTreeMap<String, Worker>) {
+/// Stops the pods that are not wanted any more, and starts the new ones whose place is free: their
+/// name, or, when pods may overlap, their name and identity.
+fn reconcile(source: &Source, workers: &mut BTreeMap<String, Worker>, overlapping: bool) {
     let wanted = source.wanted();
-    for (name, worker) in workers.iter_mut() {
-        if wanted.get(name).is_none_or(|pod| pod.uid != worker.pod.uid) {
+    for worker in workers.values_mut() {
+        let same_name = wanted.get(&worker.pod.full_name());
+        if same_name.is_none_or(|pod| pod.uid != worker.pod.uid) {
             worker.terminate();
         }
     }
     for (name, pod) in wanted {
+        let place = if overlapping {
+            format!("{name}/{}", pod.uid)
+        } else {
+            name.clone()
+        };
         workers
-            .entry(name.clone())
+            .entry(place)
             .or_insert_with(|| Worker::new(pod.clone()));
     }
 }
