@@ -9,6 +9,7 @@ pub mod ops;
 
 pub mod plan;
 
+pub mod apiserver;
 pub mod cluster;
 pub mod node;
 

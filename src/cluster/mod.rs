@@ -8,6 +8,7 @@ mod access;
 mod connection;
 mod consistency;
 mod error;
+mod keys;
 mod lag;
 mod member;
 mod member_list;

@@ -21,5 +21,5 @@ pub use spec::{
     Mistake, PkiLayout, PkiSpec, Position, ResourceList, Resources, Role, Severity, SpecError,
     SshSpec, Topology,
 };
-pub use urls::{ClientUrl, EtcdUrl, Host, PeerUrl, Scheme, UrlError};
+pub use urls::{ApiserverUrl, ClientUrl, EtcdUrl, Host, PeerUrl, Scheme, UrlError};
 pub use version::{EtcdVersion, VersionError};

@@ -113,6 +113,16 @@ impl FromStr for EtcdUrl {
     }
 }
 
+impl Host {
+    /// True for an address of the machine itself.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Ip(ip) => ip.is_loopback(),
+            Self::Dns(name) => name == "localhost",
+        }
+    }
+}
+
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -193,6 +203,10 @@ url_type!(
 url_type!(
     ClientUrl,
     "Where clients reach a member (port 2379 by default)."
+);
+url_type!(
+    ApiserverUrl,
+    "Where a kube-apiserver is reached (port 6443 by default)."
 );
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! One GET over HTTP/1.1, with or without TLS: etcd's `/version`, `/health`, `/readyz`, and what the
-//! `Date` header says about the server's clock.
+//! One request over HTTP/1.1, with or without TLS: etcd's `/version`, `/health`, `/readyz`, what the
+//! `Date` header says about the server's clock, and a kube-apiserver's health and objects.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::Method;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -23,8 +25,9 @@ use crate::model::{EtcdUrl, Host, Scheme};
 
 use super::tls_probe::server_name;
 
-/// Most bytes of an answer that are read; health answers are a few hundred.
-const MAX_BODY: usize = 64 * 1024;
+/// Most bytes of an answer that are read; health answers are a few hundred, a small object of
+/// Kubernetes some thousand.
+const MAX_BODY: usize = 256 * 1024;
 
 /// PEM contents for a TLS request.
 pub struct HttpTls<'a> {
@@ -32,6 +35,37 @@ pub struct HttpTls<'a> {
     pub ca: &'a [u8],
     /// Client certificate and key.
     pub identity: Option<(&'a [u8], &'a Zeroizing<Vec<u8>>)>,
+}
+
+/// What is asked for. Its `Debug` shows neither token nor body.
+#[derive(Clone)]
+pub struct HttpRequest<'a> {
+    /// `GET`, `POST`, …
+    pub method: Method,
+    /// Path and query.
+    pub path: &'a str,
+    /// A bearer token.
+    pub token: Option<&'a Zeroizing<String>>,
+    /// A JSON document to send.
+    pub json: Option<String>,
+}
+
+impl<'a> HttpRequest<'a> {
+    /// Asks for `path`.
+    pub fn get(path: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            token: None,
+            json: None,
+        }
+    }
+}
+
+impl fmt::Debug for HttpRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
 }
 
 /// An answer.
@@ -47,8 +81,10 @@ pub struct HttpAnswer {
 
 /// Why there is no answer: the text names the innermost reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("GET {url}{path}: {reason}")]
+#[error("{method} {url}{path}: {reason}")]
 pub struct HttpError {
+    /// `GET`, `POST`, …
+    pub method: String,
     /// The server.
     pub url: String,
     /// What was asked for.
@@ -60,39 +96,57 @@ pub struct HttpError {
 /// Asks `url` for `path` within `patience`.
 ///
 /// # Errors
-/// Where no complete answer of reasonable size came; any status code is an answer.
+/// As [`send`].
 pub async fn get(
     url: &EtcdUrl,
     path: &str,
     tls: Option<&HttpTls<'_>>,
     patience: Duration,
 ) -> Result<HttpAnswer, HttpError> {
-    let asking = timeout(patience, ask(url, path, tls));
+    send(url, &HttpRequest::get(path), tls, patience).await
+}
+
+/// Sends a request and reads the answer within `patience`.
+///
+/// # Errors
+/// Where no complete answer of reasonable size came; any status code is an answer.
+pub async fn send(
+    url: &EtcdUrl,
+    request: &HttpRequest<'_>,
+    tls: Option<&HttpTls<'_>>,
+    patience: Duration,
+) -> Result<HttpAnswer, HttpError> {
+    let asking = timeout(patience, ask(url, request, tls));
     let answer = match asking.await {
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {patience:?}")),
     };
     answer.map_err(|reason| HttpError {
+        method: request.method.to_string(),
         url: url.to_string(),
-        path: path.to_owned(),
+        path: request.path.to_owned(),
         reason,
     })
 }
 
-async fn ask(url: &EtcdUrl, path: &str, tls: Option<&HttpTls<'_>>) -> Result<HttpAnswer, String> {
+async fn ask(
+    url: &EtcdUrl,
+    request: &HttpRequest<'_>,
+    tls: Option<&HttpTls<'_>>,
+) -> Result<HttpAnswer, String> {
     let stream = match &url.host {
         Host::Ip(ip) => TcpStream::connect((*ip, url.port)).await,
         Host::Dns(name) => TcpStream::connect((name.as_str(), url.port)).await,
     };
     let stream = stream.map_err(|error| error.to_string())?;
     match (url.scheme, tls) {
-        (Scheme::Http, _) => exchange(stream, url, path).await,
+        (Scheme::Http, _) => exchange(stream, url, request).await,
         (Scheme::Https, None) => Err("no CA to verify it with".to_owned()),
         (Scheme::Https, Some(tls)) => {
             let connector = TlsConnector::from(Arc::new(config(tls)?));
             let name = server_name(&url.host).map_err(|error| error.to_string())?;
             let stream = connector.connect(name, stream).await;
-            exchange(stream.map_err(|error| error.to_string())?, url, path).await
+            exchange(stream.map_err(|error| error.to_string())?, url, request).await
         }
     }
 }
@@ -123,17 +177,13 @@ fn config(tls: &HttpTls<'_>) -> Result<ClientConfig, String> {
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     url: &EtcdUrl,
-    path: &str,
+    wish: &HttpRequest<'_>,
 ) -> Result<HttpAnswer, String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| innermost(&error))?;
     let driver = tokio::spawn(connection);
-    let request = hyper::Request::get(path)
-        .header(hyper::header::HOST, format!("{}:{}", url.host, url.port))
-        .header(hyper::header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| innermost(&error))?;
+    let request = message(url, wish)?;
     let answer = sender
         .send_request(request)
         .await
@@ -152,6 +202,26 @@ async fn exchange(
         date,
         body: String::from_utf8_lossy(&body).into_owned(),
     })
+}
+
+fn message(url: &EtcdUrl, wish: &HttpRequest<'_>) -> Result<hyper::Request<Full<Bytes>>, String> {
+    let mut builder = hyper::Request::builder()
+        .method(wish.method.clone())
+        .uri(wish.path)
+        .header(hyper::header::HOST, format!("{}:{}", url.host, url.port))
+        .header(hyper::header::CONNECTION, "close")
+        .header(hyper::header::USER_AGENT, "etcdha");
+    if let Some(token) = wish.token {
+        let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
+        builder = builder.header(hyper::header::AUTHORIZATION, bearer.as_str());
+    }
+    if wish.json.is_some() {
+        builder = builder.header(hyper::header::CONTENT_TYPE, "application/json");
+    }
+    let body = wish.json.clone().unwrap_or_default();
+    builder
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|error| innermost(&error))
 }
 
 /// The last cause: hyper says "connection error", what lies beneath says why.
