@@ -41,7 +41,7 @@ pub struct ServersOverride {
 pub struct EtcdEndpoints {
     /// Every endpoint, all of one cluster.
     pub servers: Vec<ClientUrl>,
-    /// Trusted CA, as a path on the host.
+    /// Trusted CA, as a path on the host; one that the pod names already is kept as it is.
     pub ca_file: String,
     /// Client certificate, as a path on the host.
     pub cert_file: String,
@@ -143,9 +143,17 @@ pub fn repoint(text: &str, etcd: &EtcdEndpoints) -> Result<String, PatchError> {
 /// A mount for each directory that holds a file and is not in the pod at the same path yet.
 fn mounts(pod: &StaticPod, container: &Container, etcd: &EtcdEndpoints) -> Vec<Edit> {
     let mut directories: Vec<String> = Vec::new();
-    for file in [&etcd.ca_file, &etcd.cert_file, &etcd.key_file] {
+    let flags = Flags::of(container, Program::Apiserver.dialect());
+    let files = [
+        ("etcd-cafile", &etcd.ca_file),
+        ("etcd-certfile", &etcd.cert_file),
+        ("etcd-keyfile", &etcd.key_file),
+    ];
+    for (flag, file) in files {
+        // A path that the pod names already is one inside the pod, wherever it is on the host.
+        let is_kept = flags.value(flag) == Some(file.as_str());
         let is_there = matches!(
-            pod.locate(container, file), PathInPod::Host { path, .. } if path == *file
+            pod.locate(container, file), PathInPod::Host { path, .. } if is_kept || path == *file
         );
         let directory = Path::new(file)
             .parent()

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{ClientUrl, NodeName, PeerUrl};
 
+use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
 use super::step::Undo;
 
@@ -93,6 +94,28 @@ pub enum Action {
     VerifyMembers {
         /// How many voting members there must be.
         voters: usize,
+    },
+    /// Gives a kube-apiserver another manifest.
+    RepointApiserver(Box<Repoint>),
+    /// Waits until the pod of an apiserver's manifest runs, is ready and reaches its etcd.
+    WaitApiserver {
+        /// The apiserver.
+        target: Box<ApiserverTarget>,
+        /// The etcd it is to run with.
+        etcd: EtcdUse,
+        /// Its manifest.
+        file: PathBuf,
+        /// Longest wait, in seconds.
+        deadline_seconds: u64,
+    },
+    /// Proves that what is written through an apiserver is in its etcd, and seen by the others.
+    ProveWriteThrough {
+        /// The apiserver.
+        target: Box<ApiserverTarget>,
+        /// Others of the same cluster, best first.
+        others: Vec<ApiserverTarget>,
+        /// The etcd it uses.
+        etcd: EtcdUse,
     },
 }
 
@@ -185,10 +208,14 @@ impl Action {
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
             Self::PrepareDataDir { .. } => Undo::Exact,
             Self::Promote { .. } => Undo::None("remove it"),
+            Self::RepointApiserver(_) => Undo::Exact,
+            // Going back restarts an apiserver, and must wait for each as going forward does.
+            Self::ProveWriteThrough { .. } => Undo::None("etcdha apiserver rollback"),
             // A copy says what its list says, whatever becomes of the rest of the plan.
             Self::CopyCrl { .. }
             | Self::WaitStarted { .. }
             | Self::WaitCaughtUp { .. }
+            | Self::WaitApiserver { .. }
             | Self::VerifyMembers { .. } => Undo::Nothing,
         }
     }

@@ -5,6 +5,23 @@ use std::fmt;
 use super::action::Action;
 use super::step::Undo;
 
+fn caught_up(
+    f: &mut fmt::Formatter<'_>,
+    max_lag: u64,
+    deadline_seconds: u64,
+    settle_seconds: u64,
+) -> fmt::Result {
+    let settled = match settle_seconds {
+        0 => String::new(),
+        seconds => format!(", ≥ {}", duration(seconds)),
+    };
+    let stalls = duration(deadline_seconds);
+    write!(
+        f,
+        "wait until caught up (lag ≤ {max_lag}, stalls ≤ {stalls}{settled})"
+    )
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,16 +78,20 @@ impl fmt::Display for Action {
                 deadline_seconds,
                 settle_seconds,
                 ..
-            } => {
-                let settled = match settle_seconds {
-                    0 => String::new(),
-                    seconds => format!(", ≥ {}", duration(*seconds)),
-                };
-                let stalls = duration(*deadline_seconds);
-                write!(
-                    f,
-                    "wait until caught up (lag ≤ {max_lag}, stalls ≤ {stalls}{settled})"
-                )
+            } => caught_up(f, *max_lag, *deadline_seconds, *settle_seconds),
+            Self::RepointApiserver(repoint) => write!(f, "write {}", repoint.file.what),
+            Self::WaitApiserver {
+                deadline_seconds, ..
+            } => write!(
+                f,
+                "wait until its pod is replaced and ready (≤ {})",
+                duration(*deadline_seconds)
+            ),
+            Self::ProveWriteThrough { others, .. } if others.is_empty() => {
+                write!(f, "prove: a write through it is in etcd")
+            }
+            Self::ProveWriteThrough { .. } => {
+                write!(f, "prove: a write through it is in etcd, others' are seen")
             }
             Self::Promote { member, .. } => write!(f, "promote {}", member.name),
             Self::VerifyMembers { voters: 1 } => write!(f, "verify: 1 member answers"),

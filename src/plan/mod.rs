@@ -5,6 +5,7 @@
 //! contains one.
 
 mod action;
+mod apiserver;
 mod apply;
 mod certificates;
 mod describe;
@@ -14,6 +15,7 @@ mod step;
 mod world;
 
 pub use action::{Action, FileExpectation, JoinTarget, WriteFile};
+pub use apiserver::{ApiserverTarget, CredentialFiles, EtcdUse, Repoint};
 pub use certificates::{
     CaIssue, CaTarget, CrlOrder, CrlWrite, LeafIssue, LeafOrder, Order, RequestIssue, RequestSign,
     SignOrder,

@@ -9,7 +9,7 @@ use crate::node::LocalNode;
 use crate::pki::CertificateAuthority;
 
 use super::action::Action;
-use super::apply::{certs, crl, files, membership, requests, wait};
+use super::apply::{apiserver, certs, crl, files, membership, requests, wait};
 use super::engine::{Performer, Progress};
 use super::step::{Outcome, Step, StepError};
 
@@ -81,6 +81,22 @@ impl Performer for World {
                 deadline_seconds,
             } => membership::promote(self.access()?, member, *deadline_seconds).await,
             Action::VerifyMembers { voters } => membership::verify(self.access()?, *voters).await,
+            Action::RepointApiserver(repoint) => apiserver::repoint(self, &step.on, repoint).await,
+            Action::WaitApiserver {
+                target,
+                etcd,
+                file,
+                deadline_seconds,
+            } => {
+                let etcd = Some(etcd);
+                let wait = apiserver::Wait { target, etcd, file };
+                wait.run(self, *deadline_seconds, progress).await
+            }
+            Action::ProveWriteThrough {
+                target,
+                others,
+                etcd,
+            } => apiserver::prove(self, target, others, etcd, progress).await,
         }
     }
 
@@ -115,6 +131,9 @@ impl Performer for World {
             Action::AddLearner { member, .. } => {
                 membership::remove_learner(self.access()?, member).await
             }
+            Action::RepointApiserver(repoint) => {
+                apiserver::put_back(self, &step.on, repoint, outcome).await
+            }
             // There is no way back; this tells whether there is anything to come back from.
             Action::Promote { member, .. } => {
                 membership::demand_no_vote(self.access()?, member).await
@@ -125,6 +144,8 @@ impl Performer for World {
             | Action::CopyCrl { .. }
             | Action::WaitStarted { .. }
             | Action::WaitCaughtUp { .. }
+            | Action::WaitApiserver { .. }
+            | Action::ProveWriteThrough { .. }
             | Action::VerifyMembers { .. } => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! Carries out single actions. Each function is harmless when it runs a second time, because a
 //! killed run may have done its work without recording it.
 
+pub(super) mod apiserver;
 pub(super) mod certs;
 pub(super) mod crl;
 pub(super) mod files;
