@@ -6,6 +6,7 @@ use std::io;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::apiserver::{self, ApiserverArgs};
 use super::args::GlobalArgs;
 use super::certs::{self, CertsArgs};
 use super::completions::{self, CompletionsArgs};
@@ -38,6 +39,7 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Apiserver(ApiserverArgs),
     Certs(CertsArgs),
     Completions(CompletionsArgs),
     Config(Box<ConfigArgs>),
@@ -61,6 +63,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         return Ok(ExitCode::Done);
     };
     match command {
+        Command::Apiserver(args) => apiserver::run(&args, &line.global, output),
         Command::Certs(args) => certs::run(&args, &line.global, output),
         Command::Completions(args) => completions::run(&args, output),
         Command::Config(args) => config::run(&args, &line.global, output),

@@ -3,6 +3,7 @@
 //! Invariant: this is the one folder that knows a terminal. A command resolves its arguments, calls
 //! one function of `ops` and hands the report to [`output`].
 
+mod apiserver;
 mod args;
 mod certs;
 mod change;

@@ -9,7 +9,7 @@ use clap::Command;
 /// Groups in the order in which an operator meets them.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Set up", &["init", "config", "certs", "manifest"]),
-    ("Change", &["member", "resume", "undo"]),
+    ("Change", &["member", "apiserver", "resume", "undo"]),
     ("Look", &["status"]),
     ("Protect", &[]),
     ("Front end", &[]),

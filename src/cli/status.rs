@@ -1,16 +1,22 @@
 //! `etcdha status`.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::apiserver::{apiserver_tables, json_apiserver, json_lease};
 use super::args::{EtcdArgs, GlobalArgs};
+use super::cluster_source;
 use super::error::Outcome;
 use super::etcd;
 use super::exit_code::ExitCode;
 use super::member::{address, json_member};
 use super::output::json::v1;
 use super::output::{Output, Page, Report, Table, Tone, bytes, count, elapsed};
+use super::runtime::block_on;
+use crate::ops::apiserver_status::{self, ApiserverRow, ApiserverStatus, LeaseRow};
 use crate::ops::cluster_status::{ClusterStatus, LiveMember, MemberRow, WARN_DAYS};
+use crate::ops::look::look;
 
 /// Show the members and what is wrong with them
 ///
@@ -25,13 +31,17 @@ pub(super) struct StatusArgs {
     etcd: EtcdArgs,
 }
 
-struct StatusReport(ClusterStatus);
+struct StatusReport {
+    cluster: ClusterStatus,
+    apiservers: Vec<ApiserverRow>,
+    leases: Vec<LeaseRow>,
+}
 
 impl Report for StatusReport {
     const KIND: &'static str = "ClusterStatus";
 
     fn document(&self) -> impl Serialize {
-        let status = &self.0;
+        let status = &self.cluster;
         v1::ClusterStatus {
             name: status.name.clone(),
             cluster_id: status.cluster_id.to_string(),
@@ -40,12 +50,14 @@ impl Report for StatusReport {
             healthy: status.problems.is_empty(),
             tolerates_failures: status.tolerates,
             members: status.members.iter().map(json_member).collect(),
+            apiservers: self.apiservers.iter().map(json_apiserver).collect(),
+            leases: self.leases.iter().map(json_lease).collect(),
             problems: status.problems.clone(),
         }
     }
 
     fn page(&self, page: &mut Page) {
-        page.line(headline(&self.0));
+        page.line(headline(&self.cluster));
         page.blank();
         let mut table = Table::new([
             "MEMBER",
@@ -60,14 +72,18 @@ impl Report for StatusReport {
             "ALARMS",
         ])
         .wide(["VERSION", "ID", "TERM"]);
-        for row in &self.0.members {
+        for row in &self.cluster.members {
             table.row(cells(row));
         }
         page.table(&table);
-        if !self.0.problems.is_empty() {
+        if !self.apiservers.is_empty() {
+            page.blank();
+            apiserver_tables(page, &self.apiservers, &self.leases);
+        }
+        if !self.cluster.problems.is_empty() {
             page.blank();
         }
-        for problem in &self.0.problems {
+        for problem in &self.cluster.problems {
             page.line(format!("{} {problem}", Tone::Warn.paint("warning:")));
         }
     }
@@ -132,12 +148,44 @@ fn cells(row: &MemberRow) -> [String; 13] {
 }
 
 pub(super) fn run(args: &StatusArgs, global: &GlobalArgs, output: &Output) -> Outcome {
-    let status = etcd::status(&args.etcd, global)?;
-    let is_well = status.problems.is_empty();
-    output.emit(&StatusReport(status))?;
+    let spec = cluster_source::load_if_there(global)?;
+    let access = etcd::access(&args.etcd, spec.as_ref())?;
+    let name = spec.as_ref().map(|spec| spec.name.clone());
+    let now = Timestamp::now();
+    let (cluster, apiservers) = block_on(async {
+        let cluster = look(&access, name, now).await;
+        let apiservers = match (&cluster, &spec) {
+            (Ok(_), Some(spec)) => Some(apiserver_status::look(spec, &access, None, now).await),
+            _ => None,
+        };
+        (cluster, apiservers)
+    })?;
+    let cluster = cluster.map_err(|error| etcd::no_answer(&error))?;
+    let report = with_apiservers(cluster, apiservers);
+    let is_well = report.cluster.problems.is_empty();
+    output.emit(&report)?;
     Ok(if is_well {
         ExitCode::Done
     } else {
         ExitCode::Problems
     })
+}
+
+/// Adds the apiservers whose manifests are within reach: without one, a node may have none, which
+/// `etcdha apiserver status` tells.
+fn with_apiservers(cluster: ClusterStatus, found: Option<ApiserverStatus>) -> StatusReport {
+    let mut report = StatusReport {
+        cluster,
+        apiservers: Vec::new(),
+        leases: Vec::new(),
+    };
+    let Some(found) = found else { return report };
+    let rows = found.apiservers.into_iter();
+    report.apiservers = rows.filter(|row| row.on_disk.is_some()).collect();
+    if !report.apiservers.is_empty() {
+        report.leases = found.leases;
+    }
+    let problems = apiserver_status::problems(&report.apiservers, &report.leases);
+    report.cluster.problems.extend(problems);
+    report
 }

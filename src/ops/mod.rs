@@ -2,6 +2,9 @@
 //!
 //! Invariant: this folder introduces the domains to each other and to the disk; it prints nothing.
 
+pub mod apiserver_nodes;
+pub mod apiserver_repoint;
+pub mod apiserver_status;
 pub mod certs_check;
 pub mod certs_csr;
 pub mod certs_gen;

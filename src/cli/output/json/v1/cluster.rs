@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{Apiserver, Leader};
+
 /// The cluster at a glance.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,6 +22,10 @@ pub struct ClusterStatus {
     pub tolerates_failures: usize,
     /// Every member.
     pub members: Vec<Member>,
+    /// The apiservers of the cluster file whose manifests are within reach.
+    pub apiservers: Vec<Apiserver>,
+    /// Who leads among schedulers and controller managers, where there are apiservers.
+    pub leases: Vec<Leader>,
     /// What is wrong, one line each.
     pub problems: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! Version 1 of the documents: one file a report, fields in camelCase, ids in hex, times in RFC 3339.
 
+mod apiserver;
 mod certs;
 mod cluster;
 mod cluster_file;
@@ -9,6 +10,9 @@ mod plan;
 mod requests;
 mod version;
 
+pub use apiserver::{
+    Apiserver, ApiserverRepointResult, ApiserverStatus, Leader, RepointedApiserver,
+};
 pub use certs::{
     Certificate, CertificateCheck, CertificateFinding, CertificateIssue, CertificateItem,
     CertificateList, CertificateRequest, CheckedTree, Extensions, IssuedCa, IssuedCertificate,
