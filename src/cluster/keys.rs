@@ -1,5 +1,9 @@
 //! Single keys: what a kube-apiserver has stored, and a key of our own that proves a way through.
 
+use etcd_client::{GetOptions, SortOrder, SortTarget};
+
+use crate::model::Revision;
+
 use super::connection::Connection;
 use super::error::ClusterError;
 
@@ -34,5 +38,64 @@ impl Connection {
         self.call("DeleteRange", client.delete(key, None))
             .await
             .map(drop)
+    }
+
+    /// Names up to `limit` keys below `prefix` that were written after `revision`, oldest first.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn changed_since(
+        &self,
+        prefix: &str,
+        revision: Revision,
+        limit: i64,
+    ) -> Result<Vec<String>, ClusterError> {
+        let options = GetOptions::new()
+            .with_prefix()
+            .with_keys_only()
+            .with_min_mod_revision(revision.0.saturating_add(1))
+            .with_sort(SortTarget::Mod, SortOrder::Ascend)
+            .with_limit(limit);
+        let mut client = self.client.kv_client();
+        let answer = self
+            .call("Range", client.get(prefix, Some(options)))
+            .await?;
+        let keys = answer.kvs().iter();
+        Ok(keys
+            .map(|pair| String::from_utf8_lossy(pair.key()).into_owned())
+            .collect())
+    }
+
+    /// Counts the keys below `prefix` that were there at `revision` and are gone now.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn removed_since(
+        &self,
+        prefix: &str,
+        revision: Revision,
+    ) -> Result<i64, ClusterError> {
+        let then = self
+            .count(prefix, GetOptions::new().with_revision(revision.0))
+            .await?;
+        let now = self.count(prefix, GetOptions::new()).await?;
+        // Filters leave the count alone, so what is new is listed.
+        let new = GetOptions::new()
+            .with_prefix()
+            .with_keys_only()
+            .with_min_create_revision(revision.0.saturating_add(1));
+        let mut client = self.client.kv_client();
+        let new = self.call("Range", client.get(prefix, Some(new))).await?;
+        let new = i64::try_from(new.kvs().len()).unwrap_or(i64::MAX);
+        Ok(then - (now - new))
+    }
+
+    async fn count(&self, prefix: &str, options: GetOptions) -> Result<i64, ClusterError> {
+        let options = options.with_prefix().with_count_only();
+        let mut client = self.client.kv_client();
+        let answer = self
+            .call("Range", client.get(prefix, Some(options)))
+            .await?;
+        Ok(answer.count())
     }
 }

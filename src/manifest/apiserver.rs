@@ -292,6 +292,76 @@ mod tests {
     }
 
     #[test]
+    fn a_path_the_pod_names_already_is_kept_wherever_it_is_on_the_host() {
+        // The directory stands elsewhere on the host than in the pod.
+        let text = KUBEADM.replace("path: /etc/kubernetes/pki\n", "path: /srv/kubernetes/pki\n");
+        assert_ne!(text, KUBEADM);
+        let after = repoint(&text, &endpoints("/etc/kubernetes/pki")).unwrap();
+        assert_eq!(
+            after.lines().count(),
+            text.lines().count(),
+            "no mount is added"
+        );
+        let moved = repoint(&text, &endpoints("/srv/etcd")).unwrap();
+        assert!(moved.contains("- mountPath: /srv/etcd\n"), "{moved}");
+    }
+
+    #[test]
+    fn line_ends_overrides_and_what_is_written_oddly_survive() {
+        let etcd = endpoints("/etc/kubernetes/pki");
+        let windows = KUBEADM.replace('\n', "\r\n");
+        let after = repoint(&windows, &etcd).unwrap();
+        assert_eq!(
+            after,
+            repoint(KUBEADM, &etcd).unwrap().replace('\n', "\r\n")
+        );
+
+        let after = repoint(BY_HAND, &etcd).unwrap();
+        assert!(
+            after.contains(
+                "--etcd-servers-overrides=/events#https://127.0.0.1:4379   # events apart"
+            )
+        );
+        assert!(after.contains("- --etcd-servers            # only the local one for now\n"));
+        assert!(
+            after.contains("'--etcd-servers=not-mine'"),
+            "another container's flags"
+        );
+
+        let twice = KUBEADM.replace(
+            "    - --etcd-servers=",
+            "    - --etcd-servers=https://10.0.0.99:2379\n    - --etcd-servers=",
+        );
+        let pod = StaticPod::parse(repoint(&twice, &etcd).unwrap().as_bytes()).unwrap();
+        let servers = etcd_of(&pod).unwrap().servers;
+        assert_eq!(
+            servers,
+            ["https://10.0.0.11:2379", "https://10.0.0.12:2379"]
+        );
+    }
+
+    #[test]
+    fn what_can_not_be_kept_is_refused() {
+        let etcd = endpoints("/etc/kubernetes/pki");
+        let anchored = KUBEADM.replace(
+            "- --etcd-cafile=/etc/kubernetes/pki/etcd/ca.crt",
+            "- &ca --etcd-cafile=/old.crt",
+        );
+        assert_ne!(anchored, KUBEADM);
+        let shell = KUBEADM.replace(
+            "    - kube-apiserver\n",
+            "    - sh\n    - -c\n    - kube-apiserver\n",
+        );
+        for (text, expected) in [
+            (&anchored, "can't edit a value with an anchor"),
+            (&shell, "starts through a shell"),
+        ] {
+            let error = repoint(text, &etcd).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
     fn a_pod_without_an_apiserver_is_refused() {
         let text = include_str!("../../tests/data/manifests/etcd-by-hand.yaml");
         let error = repoint(text, &endpoints("/srv")).unwrap_err();

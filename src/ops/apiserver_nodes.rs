@@ -101,7 +101,13 @@ pub fn find_manifest(
             continue;
         }
         let bytes = node.read(&path)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // Read loosely, it would be written back with other bytes than it has.
+        let Ok(text) = String::from_utf8(bytes) else {
+            if name.contains("apiserver") {
+                return Ok(FoundManifest::Unreadable(path, "it is no UTF-8".to_owned()));
+            }
+            continue;
+        };
         match read_manifest(&text, member) {
             Ok(Some(says)) => found.push(ApiserverManifest {
                 mode: node.mode(&path).unwrap_or(MANIFEST_MODE),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::apiserver::demand_ready;
 use crate::cluster::{self, ClusterAccess, ClusterError, ClusterView, Connection};
-use crate::model::{ClientUrl, ClusterId, MemberSpec};
+use crate::model::{ClientUrl, ClusterId, MemberSpec, Revision};
 use crate::node::LocalNode;
 use crate::ops::Refusal;
 use crate::ops::apiserver_nodes::{
@@ -21,6 +21,12 @@ use crate::sys::files::{self, FileError};
 use super::history::{last_change, last_repoint};
 use super::observed::{Answer, Migration, Observed, ObservedNode, Serving, Wanted};
 use super::{RepointRequest, Wish, wanted};
+
+/// Kinds of keys that their writers renew by themselves within seconds or that nobody relies on.
+const RENEWING: [&str; 3] = ["leases/", "masterleases/", "events/"];
+
+/// Most changed keys that are looked through.
+const MAX_CHANGES: i64 = 10_000;
 
 /// Why looking failed.
 #[derive(Debug, thiserror::Error)]
@@ -358,7 +364,11 @@ async fn migration(
         (Ok(old), Ok(new)) => (old, new),
         (Err(why), _) | (_, Err(why)) => return Some(Err(why)),
     };
-    Some(compare(&old, &new).await.map_err(|error| error.to_string()))
+    Some(
+        compare(&old, &new, &now.prefix)
+            .await
+            .map_err(|error| error.to_string()),
+    )
 }
 
 async fn first_connection(node: &LocalNode, etcd: &EtcdUse) -> Result<Connection, String> {
@@ -375,18 +385,52 @@ async fn first_connection(node: &LocalNode, etcd: &EtcdUse) -> Result<Connection
     Err(last)
 }
 
-async fn compare(old: &Connection, new: &Connection) -> Result<Migration, ClusterError> {
+async fn compare(
+    old: &Connection,
+    new: &Connection,
+    prefix: &str,
+) -> Result<Migration, ClusterError> {
     let revision = new.linearizable_read().await?;
     let ahead = old.linearizable_read().await?;
     let is_equal = match ahead >= revision {
         true => old.hash_kv(revision).await? == new.hash_kv(revision).await?,
         false => false,
     };
+    let lost = match is_equal {
+        true => lost(old, prefix, revision).await?,
+        false => Vec::new(),
+    };
     Ok(Migration {
         revision,
         is_equal,
         left_behind: ahead.0.saturating_sub(revision.0).max(0),
+        lost,
     })
+}
+
+/// What the old cluster has beyond `revision`, apart from what renews itself. Two clusters are always
+/// equal at a revision at which both were empty.
+async fn lost(
+    old: &Connection,
+    prefix: &str,
+    revision: Revision,
+) -> Result<Vec<String>, ClusterError> {
+    let prefix = format!("/{}/", prefix.trim_matches('/'));
+    let changed = old.changed_since(&prefix, revision, MAX_CHANGES).await?;
+    let renews = |key: &String| {
+        let rest = key.strip_prefix(&prefix);
+        rest.is_some_and(|rest| RENEWING.iter().any(|kind| rest.starts_with(kind)))
+    };
+    let mut lost: Vec<String> = changed.into_iter().filter(|key| !renews(key)).collect();
+    let mut removed = old.removed_since(&prefix, revision).await?;
+    for kind in RENEWING {
+        let below = format!("{prefix}{kind}");
+        removed -= old.removed_since(&below, revision).await?;
+    }
+    if removed > 0 {
+        lost.push(format!("{removed} removed keys"));
+    }
+    Ok(lost)
 }
 
 /// Hashes of manifests that did not come up on the node.

@@ -84,7 +84,7 @@ pub enum Serving {
 }
 
 /// How the data of two clusters compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     /// The revision that was compared: the new cluster's.
     pub revision: Revision,
@@ -92,6 +92,8 @@ pub struct Migration {
     pub is_equal: bool,
     /// Revisions the old one has beyond it, which will be left behind.
     pub left_behind: i64,
+    /// What was written or removed by them that does not renew itself: it would be lost.
+    pub lost: Vec<String>,
 }
 
 impl Wanted {

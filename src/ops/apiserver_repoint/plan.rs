@@ -256,7 +256,8 @@ fn notes(request: &RepointRequest, observed: &Observed, names: &[String]) -> Vec
             && found.left_behind > 0
         {
             notes.push(format!(
-                "{}: {} revisions after revision {} stay behind in the old cluster.",
+                "{}: {} revisions after revision {}, leases and events only, stay behind in the old \
+                 cluster.",
                 node.name, found.left_behind, found.revision
             ));
         }

@@ -213,10 +213,18 @@ fn migration_is_faithful(
     now: ClusterId,
     target: ClusterId,
 ) -> Result<(), Refusal> {
-    let fix =
-        "copy the data anew: take a snapshot of the old cluster and restore it to the new one";
+    let fix = "stop what writes to the old cluster, then copy the data anew: take a snapshot of it and \
+               restore that to the new one";
     let what = match &node.migration {
-        Some(Ok(found)) if found.is_equal => return Ok(()),
+        Some(Ok(found)) if found.is_equal => match found.lost.as_slice() {
+            [] => return Ok(()),
+            [first, ..] => format!(
+                "cluster {now} has changed since revision {}, which is all that cluster {target} \
+                 has: lost would be {first} and {} more",
+                found.revision,
+                found.lost.len() - 1
+            ),
+        },
         Some(Ok(found)) => format!(
             "clusters {now} and {target} hold different data at revision {}",
             found.revision

@@ -312,6 +312,7 @@ fn every_refusal() -> Vec<Refusal> {
         revision: Revision(7),
         is_equal,
         left_behind: 0,
+        lost: vec!["/registry/configmaps/default/kept".into()],
     };
     vec![
         refusal(|_, o| o.nodes[1].manifest = FoundManifest::None),
@@ -351,6 +352,11 @@ fn every_refusal() -> Vec<Refusal> {
             request.migrate = true;
             all_of(o, OTHER);
             o.nodes[1].migration = Some(Ok(migration(false)));
+        }),
+        refusal(|request, o| {
+            request.migrate = true;
+            all_of(o, OTHER);
+            o.nodes[1].migration = Some(Ok(migration(true)));
         }),
     ]
 }
@@ -393,7 +399,9 @@ fn each_refusal_says_what_was_found() {
     [etcd-unknown] which data the apiserver of m2 serves can't be told: its etcd does not answer: refused
       bring that etcd back first; an apiserver that gets another cluster's data shows an empty or an old cluster
     [migration-differs] clusters c1 and c2 hold different data at revision 7
-      copy the data anew: take a snapshot of the old cluster and restore it to the new one
+      stop what writes to the old cluster, then copy the data anew: take a snapshot of it and restore that to the new one
+    [migration-differs] cluster c1 has changed since revision 7, which is all that cluster c2 has: lost would be /registry/configmaps/default/kept and 0 more
+      stop what writes to the old cluster, then copy the data anew: take a snapshot of it and restore that to the new one
     ");
 }
 
@@ -422,12 +430,13 @@ fn an_equal_copy_of_the_data_is_accepted_when_asked_for() {
             revision: Revision(7),
             is_equal: true,
             left_behind: 3,
+            lost: Vec::new(),
         }));
     }
     let plan = plan(&request, &observed).unwrap();
     insta::assert_snapshot!(plan.notes.join("\n"), @r"
-    m1: 3 revisions after revision 7 stay behind in the old cluster.
-    m2: 3 revisions after revision 7 stay behind in the old cluster.
+    m1: 3 revisions after revision 7, leases and events only, stay behind in the old cluster.
+    m2: 3 revisions after revision 7, leases and events only, stay behind in the old cluster.
     Until the last one is moved, the apiservers serve two clusters: stop writers first.
     ");
     let proofs = plan.steps.iter().filter_map(|step| match &step.action {

@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::rand;
 use tokio::time::{Instant, sleep};
 
-use crate::apiserver::{
-    ApiAccess, ApiError, ProbeObject, RunningApiserver, StoredForm, demand_ready,
-};
+use crate::apiserver::{ApiAccess, ProbeObject, RunningApiserver, StoredForm, demand_ready};
 use crate::cluster::{ClusterError, Connection};
 use crate::node::LocalNode;
 use crate::plan::action::{FileExpectation, sha256};
@@ -290,11 +288,9 @@ async fn attempt(
 ) -> Result<Attempt, StepError> {
     let token = token()?;
     if let Err(error) = object.write(access, &token).await {
-        return Ok(match error {
-            ApiError::Refused {
-                status: 401 | 403, ..
-            } => Attempt::Forbidden(error.to_string()),
-            error => Attempt::Again(error.to_string()),
+        return Ok(match error.status() {
+            Some(status) if is_denied(status) => Attempt::Forbidden(error.to_string()),
+            _ => Attempt::Again(error.to_string()),
         });
     }
     let key = object.key(&etcd.prefix);
@@ -328,6 +324,12 @@ async fn attempt(
     )))
 }
 
+/// True for the answers with which roles or admission deny a write for good. What is missing (404, the
+/// namespace of a new cluster), in the way (409) or too much (429) may be otherwise in a moment.
+fn is_denied(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 404 | 409 | 429)
+}
+
 /// Writes through another apiserver and reads through this one.
 async fn seen_back(
     object: &ProbeObject,
@@ -345,10 +347,14 @@ async fn seen_back(
             Ok(Some(found)) if found == token => {
                 Ok(format!("one written through {} is seen by it", other.name))
             }
-            Ok(_) => Err(format!(
-                "an object written through {} is not seen by it",
-                other.name
-            )),
+            Ok(_) => {
+                // Wherever it went, it must not stay there.
+                let _ = object.remove(other_access).await;
+                Err(format!(
+                    "an object written through {} is not seen by it",
+                    other.name
+                ))
+            }
             Err(error) => Err(error.to_string()),
         };
     }
