@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
+mod apiserver;
 mod certs_check;
 mod certs_gen;
 mod certs_offline;
