@@ -14,8 +14,9 @@ use super::member::{address, json_member};
 use super::output::json::v1;
 use super::output::{Output, Page, Report, Table, Tone, bytes, count, elapsed};
 use super::runtime::block_on;
-use crate::ops::apiserver_status::{self, ApiserverRow, ApiserverStatus, LeaseRow};
+use crate::ops::apiserver_status::{self, ApiserverRow, ApiserverStatus};
 use crate::ops::cluster_status::{ClusterStatus, LiveMember, MemberRow, WARN_DAYS};
+use crate::ops::leases::LeaseRow;
 use crate::ops::look::look;
 
 /// Show the members and what is wrong with them

@@ -6,8 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::apiserver::{ApiAccess, Lease, demand_ready, version};
-use crate::cluster::{self, ClusterAccess, ClusterView, Connection};
+use crate::apiserver::{ApiAccess, demand_ready, version};
+use crate::cluster::{self, ClusterAccess, ClusterView};
 use crate::model::{ApiserverUrl, ClientUrl, ClusterId, ClusterSpec, Host, MemberSpec};
 use crate::node::LocalNode;
 use crate::plan::{ApiserverTarget, CredentialFiles};
@@ -16,13 +16,8 @@ use super::apiserver_nodes::{
     ApiserverManifest, FoundManifest, LOOK_PATIENCE, control_plane, credential_places,
     find_manifest, reach, running_flags,
 };
+use super::leases::{LeaseRow, leases};
 use super::node_files::{local_node, operator_node};
-
-/// The leases of those of whom one leads.
-const LEASES: [&str; 2] = ["kube-scheduler", "kube-controller-manager"];
-
-/// Seconds beyond a lease's own duration after which it counts as abandoned: clocks differ a little.
-const LEASE_SLACK: i64 = 10;
 
 /// The apiservers at a glance.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,30 +62,6 @@ pub struct EtcdServers {
     pub urls: Vec<String>,
     /// For people: members by name.
     pub label: String,
-}
-
-/// Who holds a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseRow {
-    /// Its name.
-    pub name: String,
-    /// What was found, or why nothing was.
-    pub found: Result<HeldLease, String>,
-}
-
-/// A lease that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldLease {
-    /// The holder's identity.
-    pub holder: String,
-    /// The holder's host.
-    pub host: String,
-    /// When it was renewed.
-    pub renewed: Option<Timestamp>,
-    /// Seconds since then.
-    pub age_seconds: Option<i64>,
-    /// True where nobody has renewed it for longer than it counts.
-    pub is_abandoned: bool,
 }
 
 /// Looks at every apiserver of the cluster file, and at etcd.
@@ -275,56 +246,6 @@ fn unused(view: &ClusterView, used: &[ClientUrl]) -> Vec<String> {
         .collect()
 }
 
-async fn leases(access: &ClusterAccess, prefix: &str, now: Timestamp) -> Vec<LeaseRow> {
-    let mut rows = Vec::new();
-    let prefix = prefix.trim_matches('/');
-    for name in LEASES {
-        let key = format!("/{prefix}/leases/kube-system/{name}");
-        rows.push(LeaseRow {
-            name: name.to_owned(),
-            found: read_lease(access, &key, now).await,
-        });
-    }
-    rows
-}
-
-async fn read_lease(
-    access: &ClusterAccess,
-    key: &str,
-    now: Timestamp,
-) -> Result<HeldLease, String> {
-    let mut last = "no member answers".to_owned();
-    for endpoint in &access.endpoints {
-        let reading = async {
-            Connection::open(endpoint, access)
-                .await?
-                .read_key(key)
-                .await
-        };
-        match reading.await {
-            Ok(Some(value)) => {
-                let lease = Lease::decode(&value).map_err(|error| error.to_string())?;
-                return Ok(held(&lease, now));
-            }
-            Ok(None) => return Err("there is no such lease".to_owned()),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(last)
-}
-
-fn held(lease: &Lease, now: Timestamp) -> HeldLease {
-    let age_seconds = lease.renewed.map(|at| now.as_second() - at.as_second());
-    let limit = i64::from(lease.seconds) + LEASE_SLACK;
-    HeldLease {
-        holder: lease.holder.clone(),
-        host: lease.host().to_owned(),
-        renewed: lease.renewed,
-        age_seconds,
-        is_abandoned: lease.holder.is_empty() || age_seconds.is_none_or(|age| age > limit),
-    }
-}
-
 /// What is wrong with these apiservers and leases, one line each.
 pub fn problems(apiservers: &[ApiserverRow], leases: &[LeaseRow]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -365,6 +286,8 @@ pub fn problems(apiservers: &[ApiserverRow], leases: &[LeaseRow]) -> Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apiserver::Lease;
+    use crate::ops::leases::held;
 
     fn row(node: &str, disk: &str, running: Option<&str>) -> ApiserverRow {
         let servers = |label: &str| EtcdServers {

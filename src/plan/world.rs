@@ -9,7 +9,7 @@ use crate::node::LocalNode;
 use crate::pki::CertificateAuthority;
 
 use super::action::Action;
-use super::apply::{apiserver, certs, crl, files, membership, requests, wait};
+use super::apply::{apiserver, certs, crl, files, membership, requests, wait, write_through};
 use super::engine::{Performer, Progress};
 use super::step::{Outcome, Step, StepError};
 
@@ -96,7 +96,7 @@ impl Performer for World {
                 target,
                 others,
                 etcd,
-            } => apiserver::prove(self, target, others, etcd, progress).await,
+            } => write_through::prove(self, target, others, etcd, progress).await,
         }
     }
 

@@ -15,7 +15,8 @@ use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table, Tone, clean, elapsed};
 use crate::cli::runtime::block_on;
 use crate::cli::{cluster_source, etcd};
-use crate::ops::apiserver_status::{ApiserverRow, ApiserverStatus, LeaseRow, look};
+use crate::ops::apiserver_status::{ApiserverRow, ApiserverStatus, look};
+use crate::ops::leases::LeaseRow;
 
 /// Show which etcd members the kube-apiservers use, and whether they are ready
 ///

@@ -1,9 +1,10 @@
 //! `apiserver repoint` and `apiserver rollback`: one apiserver after the other is given another
 //! manifest, and proves that it works before the next one's turn.
 //!
-//! What is looked at is in `observe.rs`, the manifest to be in `wanted.rs`, what refuses it in
+//! What is looked at is in `observe.rs` and `etcd.rs`, the manifest to be in `wanted.rs`, what refuses it in
 //! `preflight.rs`, the order of steps in `plan.rs`.
 
+mod etcd;
 mod history;
 mod observe;
 mod observed;

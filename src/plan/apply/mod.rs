@@ -8,3 +8,4 @@ pub(super) mod files;
 pub(super) mod membership;
 pub(super) mod requests;
 pub(super) mod wait;
+pub(super) mod write_through;
