@@ -8,5 +8,5 @@ mod leader_lost;
 mod never_starts;
 mod readded;
 mod refusals;
-mod run;
+pub(crate) mod run;
 mod undo;

@@ -1,23 +1,25 @@
 //! A run of etcdha that is watched line by line, and ended from outside if a test wishes so.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::support::PATIENCE;
 
 /// A running etcdha.
-pub(super) struct Run {
+pub(crate) struct Run {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    patience: Duration,
 }
 
 /// What a line of a run without a terminal says about a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// It begins.
     Started(String),
     /// It has ended well.
@@ -27,7 +29,11 @@ pub(super) enum Mark {
 impl Run {
     /// Starts etcdha.
     pub(super) fn start(cluster: &Cluster, arguments: &[&str]) -> Run {
-        let mut command = cluster.etcdha(arguments);
+        Self::of(cluster.etcdha(arguments), PATIENCE)
+    }
+
+    /// Starts a command that may be silent for as long as `patience`.
+    pub(crate) fn of(mut command: Command, patience: Duration) -> Run {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -43,12 +49,13 @@ impl Run {
             child,
             lines,
             seen: Vec::new(),
+            patience,
         }
     }
 
     /// The next step's mark; none once the run has ended.
-    pub(super) fn next(&mut self) -> Option<Mark> {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+    pub(crate) fn next(&mut self) -> Option<Mark> {
+        while let Ok(line) = self.lines.recv_timeout(self.patience) {
             self.seen.push(line.clone());
             if let Some(mark) = mark(&line) {
                 return Some(mark);
@@ -58,7 +65,7 @@ impl Run {
     }
 
     /// Waits for a mark whose step contains all these words.
-    pub(super) fn wait_for(&mut self, started: bool, words: &[&str]) {
+    pub(crate) fn wait_for(&mut self, started: bool, words: &[&str]) {
         while let Some(mark) = self.next() {
             let (is_start, step) = match &mark {
                 Mark::Started(step) => (true, step),
@@ -72,13 +79,13 @@ impl Run {
     }
 
     /// Kills etcdha as a power failure would.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Waits for the end.
-    pub(super) fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         while self.next().is_some() {}
         let status = self.child.wait().unwrap();
         (status, self.text())

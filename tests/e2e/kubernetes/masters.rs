@@ -1,0 +1,187 @@
+//! Masters that kubeadm made, with the cluster file that names them: what the tests of the apiservers
+//! start from.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use etcdha_testbed::kubernetes::{Kubeadm, Kubectl, Kubernetes, KubernetesConfig};
+use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture};
+
+use crate::member_add::run::Run;
+use crate::support::bed;
+
+/// An apiserver is there within 30 s; on a machine busy with compilers much later, and one crash of
+/// it costs a back-off.
+pub(super) const READY: Duration = Duration::from_secs(240);
+
+/// The release of etcd that Kubernetes 1.20 asks for.
+const ETCD: EtcdRelease = EtcdRelease::V3_4;
+
+/// The masters and the operator's directory.
+pub(super) struct Masters {
+    pub(super) bed: Bed,
+    dir: PathBuf,
+}
+
+impl Masters {
+    /// `m1` is a single master; the other hosts have a kubelet, and certificates of the same
+    /// authorities.
+    pub(super) fn single<const N: usize>(names: [&str; N]) -> Masters {
+        let bed = bed(names);
+        let dir = bed.scratch().unwrap();
+        let masters = Masters { bed, dir };
+        let m1 = masters.host("m1");
+        for name in names {
+            let config = KubernetesConfig::new(ETCD).control_plane();
+            masters.host(name).start_kubernetes(config).unwrap();
+        }
+        Kubeadm::new(m1, ETCD).unwrap().init().unwrap();
+        for name in &names[1..] {
+            let kubeadm = Kubeadm::new(masters.host(name), ETCD).unwrap();
+            kubeadm.take_authorities(m1).unwrap();
+            kubeadm.phase(&["certs", "all"]).unwrap();
+            kubeadm.phase(&["kubeconfig", "all"]).unwrap();
+        }
+        masters.write_file();
+        masters.kubectl("m1").wait_ready(READY).unwrap();
+        masters
+    }
+
+    /// Every host is a master: etcd was grown to all of them, and each has an apiserver that asks
+    /// its own member.
+    pub(super) fn grown<const N: usize>(names: [&str; N]) -> Masters {
+        let masters = Self::single(names);
+        let mut add = vec!["member", "add", "--yes", "--allow-two"];
+        add.extend(&names[1..]);
+        masters.run_expecting(0, &add);
+        for name in &names[1..] {
+            let kubeadm = Kubeadm::new(masters.host(name), ETCD).unwrap();
+            kubeadm.phase(&["control-plane", "all"]).unwrap();
+        }
+        for name in names {
+            masters.kubectl(name).wait_ready(READY).unwrap();
+        }
+        masters
+    }
+
+    fn write_file(&self) {
+        let m1 = self.host("m1");
+        let tag = Kubernetes::find().etcd_tag(ETCD).unwrap();
+        let mut text = format!(
+            "apiVersion: etcdha.dev/v1alpha1\nkind: Cluster\nname: prod\n\
+             etcd:\n  version: 3.4.23\n  image: registry.local/etcd:{tag}\n\
+             pki:\n  ca:\n    cert: {}\n    key: {}\nmembers:\n",
+            m1.path("/etc/kubernetes/pki/etcd/ca.crt").display(),
+            m1.path("/etc/kubernetes/pki/etcd/ca.key").display(),
+        );
+        for host in self.bed.hosts() {
+            text.push_str(&format!(
+                "- name: {}\n  address: {}\n  root: {}\n",
+                host.name(),
+                host.address(),
+                host.root().display()
+            ));
+        }
+        std::fs::write(self.dir.join("etcdha.yaml"), text).unwrap();
+    }
+
+    pub(super) fn host(&self, name: &str) -> &Host {
+        self.bed.host(name)
+    }
+
+    pub(super) fn kubectl(&self, name: &str) -> Kubectl<'_> {
+        let host = self.host(name);
+        let url = format!("https://{}:6443", host.address());
+        Kubectl::admin(host).unwrap().server(&url)
+    }
+
+    /// etcdha in the operator's directory, with an environment of its own.
+    fn etcdha(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdha"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("ETCDHA_STATE_DIR", self.dir.join("state"))
+            .current_dir(&self.dir)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts etcdha, to be watched.
+    pub(super) fn start(&self, arguments: &[&str]) -> Run {
+        Run::of(self.etcdha(arguments), READY)
+    }
+
+    /// Runs etcdha and demands an exit code.
+    pub(super) fn run_expecting(&self, code: i32, arguments: &[&str]) -> Output {
+        let output = capture(&mut self.etcdha(arguments)).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "etcdha {}\n{}{}",
+            arguments.join(" "),
+            output.stdout,
+            output.stderr
+        );
+        output
+    }
+
+    /// Runs etcdha, and tells what it said where it did not end well.
+    pub(super) fn run_quietly(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = capture(&mut self.etcdha(arguments))?;
+        anyhow::ensure!(output.status.success(), "{}", output.stderr);
+        Ok(())
+    }
+
+    /// `apiserver status` as JSON, whatever it finds.
+    pub(super) fn status(&self) -> serde_json::Value {
+        let mut command = self.etcdha(&["apiserver", "status", "-o", "json"]);
+        let output = capture(&mut command).unwrap();
+        serde_json::from_str(&output.stdout).unwrap()
+    }
+
+    /// The manifest of a host's apiserver.
+    pub(super) fn manifest(&self, name: &str) -> String {
+        let path = self.host(name).manifest_path("kube-apiserver.yaml");
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    /// `--etcd-servers` in it.
+    pub(super) fn servers(&self, name: &str) -> String {
+        let text = self.manifest(name);
+        let mut lines = text.lines();
+        lines
+            .find_map(|line| line.trim().strip_prefix("- --etcd-servers="))
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Client URLs of these members, as the flag has them.
+    pub(super) fn urls(&self, names: &[&str]) -> String {
+        let url = |name: &&str| format!("https://{}:2379", self.host(name).address());
+        names.iter().map(url).collect::<Vec<_>>().join(",")
+    }
+
+    /// The process of a host's apiserver, as numbered on the machine.
+    pub(super) fn apiserver_pid(&self, name: &str) -> Option<u32> {
+        let pod = self
+            .host(name)
+            .pod(&format!("kube-apiserver-{name}"))
+            .unwrap();
+        pod?.containers.first()?.pid
+    }
+
+    /// Names of the objects that a proof writes and removes.
+    pub(super) fn leftovers(&self, name: &str) -> Vec<String> {
+        let maps = self
+            .kubectl(name)
+            .get_json(&["configmaps", "--namespace=kube-system"])
+            .unwrap();
+        let maps = maps["items"].as_array().unwrap().iter();
+        maps.map(|map| map["metadata"]["name"].as_str().unwrap().to_owned())
+            .filter(|name| name.starts_with("etcdha"))
+            .collect()
+    }
+}
