@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use etcdha_testbed::kubernetes::{Kubeadm, Kubectl, Kubernetes, KubernetesConfig};
-use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture};
+use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture, wait};
 
 use crate::member_add::run::Run;
 use crate::support::bed;
@@ -52,17 +52,33 @@ impl Masters {
     /// its own member.
     pub(super) fn grown<const N: usize>(names: [&str; N]) -> Masters {
         let masters = Self::single(names);
+        masters.grow(&names[1..]);
+        masters.add_apiservers(&names[1..]);
+        masters.kubectl("m1").wait_ready(READY).unwrap();
+        masters
+    }
+
+    /// Grows etcd to these hosts.
+    pub(super) fn grow(&self, names: &[&str]) {
         let mut add = vec!["member", "add", "--yes", "--allow-two"];
-        add.extend(&names[1..]);
-        masters.run_expecting(0, &add);
-        for name in &names[1..] {
-            let kubeadm = Kubeadm::new(masters.host(name), ETCD).unwrap();
+        add.extend(names);
+        self.run_expecting(0, &add);
+    }
+
+    /// Makes these hosts masters, whose apiservers ask their own members.
+    pub(super) fn add_apiservers(&self, names: &[&str]) {
+        for name in names {
+            let kubeadm = Kubeadm::new(self.host(name), ETCD).unwrap();
             kubeadm.phase(&["control-plane", "all"]).unwrap();
         }
         for name in names {
-            masters.kubectl(name).wait_ready(READY).unwrap();
+            self.kubectl(name).wait_ready(READY).unwrap();
         }
-        masters
+    }
+
+    /// Waits until `etcdha status` finds nothing wrong.
+    pub(super) fn settled(&self) {
+        wait::until("a healthy cluster", READY, || self.run_quietly(&["status"])).unwrap();
     }
 
     fn write_file(&self) {
