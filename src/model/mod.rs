@@ -3,23 +3,29 @@
 //! Nothing here does I/O and nothing here uses another folder of ours.
 
 mod duration;
+mod endpoint;
 mod ids;
 mod key_algorithm;
+mod kubernetes_version;
 mod node_name;
 mod size;
 mod spec;
+mod subnets;
 mod urls;
 mod version;
 
 pub use duration::{DurationError, parse_duration};
+pub use endpoint::{Endpoint, EndpointError};
 pub use ids::{ClusterId, MemberId, Revision};
 pub use key_algorithm::{KeyAlgorithm, KeyAlgorithmError};
+pub use kubernetes_version::{KubernetesVersion, KubernetesVersionError};
 pub use node_name::{NodeName, NodeNameError};
 pub use size::bytes;
 pub use spec::{
-    ApiserverSpec, CaFiles, Checked, ClusterSpec, EtcdSpec, ExtraArg, FrontendSpec, MemberSpec,
-    Mistake, PkiLayout, PkiSpec, Position, ResourceList, Resources, Role, Severity, SpecError,
-    SshSpec, Topology,
+    ApiserverSpec, CaFiles, Checked, ClusterSpec, EtcdSpec, ExtraArg, FrontendSpec, KubernetesSpec,
+    MemberSpec, Mistake, NetworkingSpec, PkiLayout, PkiSpec, Position, ProxyMode, ResourceList,
+    Resources, Role, Severity, SpecError, SshSpec, Topology,
 };
+pub use subnets::{Subnets, SubnetsError};
 pub use urls::{ApiserverUrl, ClientUrl, EtcdUrl, Host, PeerUrl, Scheme, UrlError};
 pub use version::{EtcdVersion, VersionError};

@@ -6,8 +6,10 @@
 use std::path::{Component, Path};
 use std::time::Duration;
 
+use super::check_kubernetes;
 use super::check_members;
 use super::cluster::{ClusterSpec, Role, Topology};
+use super::etcd::ExtraArg;
 use super::mistake::Mistake;
 use super::quantity::thousandths;
 use crate::model::{EtcdVersion, Host, parse_duration};
@@ -70,6 +72,7 @@ pub(super) fn check(spec: &ClusterSpec) -> Vec<Finding> {
     pki(spec, &mut single);
     validity(spec, &mut single);
     host_paths(spec, &mut single);
+    check_kubernetes::check(spec, &mut single);
     findings.extend(single.into_iter().map(Finding::from));
     findings.extend(ports(spec));
     findings
@@ -144,8 +147,21 @@ fn etcd(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
 }
 
 fn extra_args(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
-    for (index, arg) in spec.etcd.extra_args.iter().enumerate() {
-        let path = format!("etcd.extraArgs[{index}].name");
+    let etcd = ("etcd", "such as auto-compaction-retention");
+    found.extend(check_args(etcd, &spec.etcd.extra_args, &OWN_FLAGS));
+}
+
+/// Flags of a program that are none, or that follow from other fields of the file. `program` is the
+/// section, and an example of a flag.
+pub(super) fn check_args(
+    program: (&str, &str),
+    args: &[ExtraArg],
+    own: &[(&str, &str)],
+) -> Vec<Mistake> {
+    let (section, example) = program;
+    let mut found = Vec::new();
+    for (index, arg) in args.iter().enumerate() {
+        let path = format!("{section}.extraArgs[{index}].name");
         let bare = arg.name.trim_start_matches('-');
         let is_flag = !bare.is_empty()
             && bare
@@ -153,15 +169,16 @@ fn extra_args(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !is_flag {
             let mistake = Mistake::error(&path, format!("{path}: {:?} is no flag", arg.name));
-            found.push(mistake.expected("a flag of etcd, such as auto-compaction-retention"));
+            found.push(mistake.expected(format!("a flag of {section}, {example}")));
         } else if bare != arg.name {
             let message = format!("{path}: {:?} has dashes in front", arg.name);
             found.push(Mistake::error(&path, message).fix(format!("write {bare}")));
-        } else if let Some((_, home)) = OWN_FLAGS.iter().find(|(flag, _)| *flag == bare) {
+        } else if let Some((_, home)) = own.iter().find(|(flag, _)| *flag == bare) {
             let message = format!("{path}: etcdha sets --{bare} itself");
             found.push(Mistake::error(&path, message).fix(format!("it comes from {home}")));
         }
     }
+    found
 }
 
 fn resources(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
@@ -235,7 +252,7 @@ pub(super) fn certificate_name(path: &str, name: &str) -> Option<Mistake> {
     Some(mistake.expected("such as etcd.example.com, *.example.com or 10.0.0.1"))
 }
 
-fn is_label(label: &str) -> bool {
+pub(super) fn is_label(label: &str) -> bool {
     !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
 }
 

@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::etcd::EtcdSpec;
+use super::kubernetes::{ApiserverSpec, KubernetesSpec, NetworkingSpec};
 use super::pki::PkiSpec;
 use super::{API_VERSION, KIND};
-use crate::model::{ClientUrl, Host, NodeName, PeerUrl};
-
-/// Port of kube-apiserver that kubeadm sets.
-const APISERVER_PORT: u16 = 6443;
+use crate::model::{ClientUrl, Endpoint, Host, NodeName, PeerUrl};
 
 /// The cluster as the operator declares it.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
@@ -31,6 +29,12 @@ pub struct ClusterSpec {
     /// Certificates: where they are made and how they look.
     #[schemars(default)]
     pub pki: PkiSpec,
+    /// The release of Kubernetes and how kubeadm sets it up.
+    #[schemars(default)]
+    pub kubernetes: KubernetesSpec,
+    /// The networks inside the cluster.
+    #[schemars(default)]
+    pub networking: NetworkingSpec,
     /// The apiservers in front of this etcd.
     #[schemars(default)]
     pub apiserver: ApiserverSpec,
@@ -145,24 +149,6 @@ impl Role {
     }
 }
 
-/// The apiservers in front of this etcd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields, default)]
-pub struct ApiserverSpec {
-    /// Port each of them listens on.
-    #[schemars(range(min = 1))]
-    pub port: u16,
-}
-
-impl Default for ApiserverSpec {
-    fn default() -> Self {
-        Self {
-            port: APISERVER_PORT,
-        }
-    }
-}
-
 /// The virtual address in front of the apiservers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -190,6 +176,8 @@ impl ClusterSpec {
             etcd,
             members: Vec::new(),
             pki: PkiSpec::default(),
+            kubernetes: KubernetesSpec::default(),
+            networking: NetworkingSpec::default(),
             apiserver: ApiserverSpec::default(),
             frontend: FrontendSpec::default(),
             ssh: SshSpec::default(),
@@ -215,6 +203,18 @@ impl ClusterSpec {
         self.members
             .iter()
             .filter(|member| member.roles.contains(&Role::Etcd))
+    }
+
+    /// The nodes that carry a control plane, in the file's order.
+    pub fn control_planes(&self) -> impl Iterator<Item = &MemberSpec> {
+        self.members
+            .iter()
+            .filter(|member| member.roles.contains(&Role::ControlPlane))
+    }
+
+    /// The one address under which every node reaches an apiserver.
+    pub fn control_plane_endpoint(&self) -> Option<Endpoint> {
+        self.apiserver.endpoint(self.frontend.vip)
     }
 
     /// The URL under which clients reach `member`.

@@ -4,12 +4,11 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use super::cluster::{
-    ApiserverSpec, ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology,
-};
+use super::cluster::{ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology};
 use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
 use super::mistake::{Checked, Mistake, Severity, SpecError};
 use super::node::{self, Item};
+use super::parse_kubernetes::{self, APISERVER, KUBERNETES, NETWORKING};
 use super::pki::{CaFiles, PkiLayout, PkiSpec};
 use super::reader::{self, Reader, Section};
 use super::{API_VERSION, KIND, check, quantity};
@@ -21,7 +20,9 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("etcd", ETCD),
     ("members[]", MEMBER),
     ("pki", PKI),
-    ("apiserver", &["port"]),
+    ("kubernetes", KUBERNETES),
+    ("networking", NETWORKING),
+    ("apiserver", APISERVER),
     ("frontend", &["vip"]),
     ("ssh", &["user"]),
 ];
@@ -33,6 +34,8 @@ const ROOT: &[&str] = &[
     "etcd",
     "members",
     "pki",
+    "kubernetes",
+    "networking",
     "apiserver",
     "frontend",
     "ssh",
@@ -148,7 +151,9 @@ fn cluster(reader: &mut Reader<'_>, tree: &Item) -> ClusterSpec {
         spec.members.extend(read_member(reader, &member, topology));
     }
     spec.pki = pki(reader, &root);
-    spec.apiserver = apiserver(reader, &root);
+    spec.kubernetes = parse_kubernetes::kubernetes(reader, &root);
+    spec.networking = parse_kubernetes::networking(reader, &root);
+    spec.apiserver = parse_kubernetes::apiserver(reader, &root);
     spec.frontend = frontend(reader, &root);
     let ssh = reader.section("ssh", root.get("ssh"), &["user"]);
     spec.ssh = SshSpec {
@@ -205,7 +210,7 @@ fn quota(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<u64> {
     bytes
 }
 
-fn extra_arg(reader: &mut Reader<'_>, path: &str, item: &Item) -> Option<ExtraArg> {
+pub(super) fn extra_arg(reader: &mut Reader<'_>, path: &str, item: &Item) -> Option<ExtraArg> {
     let section = reader.section(path, Some(item), &["name", "value"]);
     section.require(reader, "name", "auto-compaction-retention");
     section.require(reader, "value", "\"8\"");
@@ -249,7 +254,7 @@ fn read_member(
     for (path, item) in section.list(reader, "extraAddresses") {
         extra_addresses.extend(reader::parse::<IpAddr>(reader, &path, item, ADDRESS));
     }
-    let extra_names = names(reader, section);
+    let extra_names = texts(reader, section, "extraNames");
     let mut roles = topology.default_roles();
     if section.get("roles").is_some() {
         let choices = Role::ALL.map(|role| (role.as_str(), role));
@@ -268,8 +273,9 @@ fn read_member(
     })
 }
 
-fn names(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<String> {
-    let listed = section.list(reader, "extraNames").into_iter();
+/// A list of scalars.
+pub(super) fn texts(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Vec<String> {
+    let listed = section.list(reader, key).into_iter();
     let texts = listed.filter_map(|(path, item)| reader::scalar(reader, &path, item));
     texts.map(str::to_owned).collect()
 }
@@ -290,7 +296,7 @@ fn pki(reader: &mut Reader<'_>, root: &Section<'_>) -> PkiSpec {
     pki.key_algorithm = section.choice(reader, "keyAlgorithm", &algorithms);
     pki.leaf_validity = section.text(reader, "leafValidity");
     pki.ca_validity = section.text(reader, "caValidity");
-    pki.extra_names = names(reader, &section);
+    pki.extra_names = texts(reader, &section, "extraNames");
     let truths = [("true", true), ("false", false)];
     set(
         &mut pki.include_vip,
@@ -309,13 +315,6 @@ fn ca_files(reader: &mut Reader<'_>, item: &Item) -> Option<CaFiles> {
     })
 }
 
-fn apiserver(reader: &mut Reader<'_>, root: &Section<'_>) -> ApiserverSpec {
-    let section = reader.section("apiserver", root.get("apiserver"), &["port"]);
-    let mut apiserver = ApiserverSpec::default();
-    set(&mut apiserver.port, port(reader, &section, "port"));
-    apiserver
-}
-
 fn frontend(reader: &mut Reader<'_>, root: &Section<'_>) -> FrontendSpec {
     let section = reader.section("frontend", root.get("frontend"), &["vip"]);
     FrontendSpec {
@@ -323,13 +322,13 @@ fn frontend(reader: &mut Reader<'_>, root: &Section<'_>) -> FrontendSpec {
     }
 }
 
-fn port(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<u16> {
+pub(super) fn port(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<u16> {
     section
         .parsed::<NonZeroU16>(reader, key, PORT)
         .map(NonZeroU16::get)
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }

@@ -7,9 +7,9 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::cluster::{ClusterSpec, MemberSpec};
-use super::etcd::{EtcdSpec, ResourceList, Resources};
+use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
 use super::pki::PkiSpec;
-use super::{API_VERSION, KIND};
+use super::{API_VERSION, KIND, render_kubernetes};
 
 impl ClusterSpec {
     /// The cluster file, commented.
@@ -36,35 +36,48 @@ impl ClusterSpec {
 
 /// The file under construction.
 #[derive(Default)]
-struct Text(String);
+pub(super) struct Text(String);
 
 impl Text {
-    fn line(&mut self, line: impl Display) {
+    pub(super) fn line(&mut self, line: impl Display) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{line}");
     }
 
     /// A comment behind an empty line.
-    fn gap(&mut self, comment: &str) {
+    pub(super) fn gap(&mut self, comment: &str) {
         self.line(format_args!("\n# {comment}"));
     }
 
     /// A comment inside a section.
-    fn note(&mut self, comment: &str) {
+    pub(super) fn note(&mut self, comment: &str) {
         self.line(format_args!("  # {comment}"));
     }
 
     /// A field of a section: a line, or a comment where it has its default.
-    fn field(&mut self, key: &str, value: impl Display, is_default: bool) {
+    pub(super) fn field(&mut self, key: &str, value: impl Display, is_default: bool) {
         let mark = if is_default { "# " } else { "" };
         self.line(format_args!("  {mark}{key}: {value}"));
     }
 
     /// A field without a default: a line, or an example in a comment.
-    fn optional(&mut self, key: &str, value: Option<impl Display>, example: &str) {
+    pub(super) fn optional(&mut self, key: &str, value: Option<impl Display>, example: &str) {
         match value {
             Some(value) => self.field(key, value, false),
             None => self.field(key, example, true),
+        }
+    }
+
+    /// More flags of a program: a list, or an example in a comment.
+    pub(super) fn extra_args(&mut self, args: &[ExtraArg], example: &str) {
+        if args.is_empty() {
+            self.field("extraArgs", example, true);
+            return;
+        }
+        self.line("  extraArgs:");
+        for arg in args {
+            let (name, value) = (scalar(&arg.name), scalar(&arg.value));
+            self.line(format_args!("    - {{name: {name}, value: {value}}}"));
         }
     }
 }
@@ -112,19 +125,10 @@ fn etcd(text: &mut Text, etcd: &EtcdSpec) {
         "prod-2",
     );
     text.note("More flags of etcd. One that etcdha sets too is overridden.");
-    if etcd.extra_args.is_empty() {
-        text.field(
-            "extraArgs",
-            "[{name: auto-compaction-retention, value: \"8\"}]",
-            true,
-        );
-    } else {
-        text.line("  extraArgs:");
-        for arg in &etcd.extra_args {
-            let (name, value) = (scalar(&arg.name), scalar(&arg.value));
-            text.line(format_args!("    - {{name: {name}, value: {value}}}"));
-        }
-    }
+    text.extra_args(
+        &etcd.extra_args,
+        "[{name: auto-compaction-retention, value: \"8\"}]",
+    );
     resources(text, &etcd.resources);
 }
 
@@ -242,15 +246,9 @@ fn pki(text: &mut Text, pki: &PkiSpec) {
 }
 
 fn rest(text: &mut Text, spec: &ClusterSpec) {
-    text.gap(
-        "The apiservers in front of this etcd, the virtual address before them, and the login.",
-    );
+    render_kubernetes::kubernetes(text, spec);
+    text.gap("The virtual address before the apiservers, and the login on the hosts.");
     let sections = [
-        (
-            "apiserver",
-            format!("port: {}", spec.apiserver.port),
-            spec.apiserver.port == 6443,
-        ),
         (
             "frontend",
             spec.frontend
@@ -275,7 +273,7 @@ fn rest(text: &mut Text, spec: &ClusterSpec) {
     }
 }
 
-fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
+pub(super) fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<_> = items
         .into_iter()
         .map(|item| scalar(item.as_ref()))
@@ -289,7 +287,7 @@ fn path(path: &Path) -> String {
 
 /// A YAML scalar that reads back as this very text: plain where nothing can be misread, else in
 /// double quotes.
-fn scalar(text: &str) -> String {
+pub(super) fn scalar(text: &str) -> String {
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@".contains(&byte);
     let colon = text.bytes().zip(text.bytes().skip(1));
     // A colon is harmless between two harmless characters, as in an image or an IPv6 address.

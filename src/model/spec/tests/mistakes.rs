@@ -98,6 +98,27 @@ ssh: {user: -o}
 }
 
 #[test]
+fn what_kubeadm_would_stumble_over_is_told() {
+    insta::assert_snapshot!(told(&format!(
+        "{GOOD}\
+kubernetes: {{version: 1.20.2, imageRepository: 'https://k8s.gcr.io/', proxyMode: nftables}}
+networking: {{serviceSubnet: 10.0.0.0/16, podSubnet: 10.0.128.0/17, dnsDomain: Cluster.local}}
+apiserver:
+  controlPlaneEndpoint: 127.0.0.1:6443
+  certSANs: ['a b']
+  extraArgs: [{{name: etcd-servers, value: x}}, {{name: --v, value: '4'}}]
+"
+    )));
+    insta::assert_snapshot!(told(&format!(
+        "{GOOD}\
+kubernetes: {{version: stable-1, proxyMode: userspace}}
+networking: {{serviceSubnet: 10.96.0.0}}
+apiserver: {{controlPlaneEndpoint: api.example.com}}
+"
+    )));
+}
+
+#[test]
 fn what_may_be_meant_so_is_only_a_warning() {
     insta::assert_snapshot!(told("\
 apiVersion: etcdha.dev/v1alpha1
@@ -160,7 +181,7 @@ fn text_that_is_no_yaml_is_told_with_its_place() {
     Error 1:1: the cluster file: a list where a map belongs
         1 | - a
           | ^
-    expected: apiVersion: …, kind: …, name: …, topology: …, etcd: …, members: …, pki: …, apiserver: …, frontend: …, ssh: …
+    expected: apiVersion: …, kind: …, name: …, topology: …, etcd: …, members: …, pki: …, kubernetes: …, networking: …, apiserver: …, frontend: …, ssh: …
     Error 1:1: etcd.version is missing
     expected: version: 3.5.24
     ");

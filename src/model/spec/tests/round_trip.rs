@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::GOOD;
 use crate::model::spec::parse::KEYS;
 use crate::model::{
-    CaFiles, ClusterSpec, EtcdSpec, EtcdVersion, ExtraArg, KeyAlgorithm, MemberSpec, Topology,
+    CaFiles, ClusterSpec, EtcdSpec, EtcdVersion, ExtraArg, KeyAlgorithm, KubernetesSpec,
+    MemberSpec, NetworkingSpec, ProxyMode, Topology,
 };
 
 #[test]
@@ -45,6 +46,12 @@ fn the_comments_show_the_defaults() {
         "leafValidity",
         "caValidity",
         "extraNames",
+        "version",
+        "imageRepository",
+        "proxyMode",
+        "podSubnet",
+        "controlPlaneEndpoint",
+        "certSANs",
         "frontend",
         "ssh",
     ];
@@ -116,6 +123,29 @@ fn arbitrary_member() -> impl Strategy<Value = (bool, u8, Vec<String>, Option<St
 }
 
 prop_compose! {
+    fn arbitrary_kubernetes()(
+        minor in proptest::option::of(29_u8..40),
+        repository in proptest::option::of("[a-z]{1,9}(\\.[a-z]{2}:[0-9]{2})?/[a-z]{1,4}"),
+        mode in proptest::option::of(proptest::sample::select(&ProxyMode::ALL[..])),
+        services in proptest::sample::select(&["10.96.0.0/12", "172.20.0.0/16,fd01:96::/112"][..]),
+        pods in proptest::option::of(proptest::sample::select(&["10.244.0.0/16", "fd01:244::/56"][..])),
+        domain in "[a-z]{1,5}(\\.[a-z]{1,5})?",
+    ) -> (KubernetesSpec, NetworkingSpec) {
+        let kubernetes = KubernetesSpec {
+            version: minor.map(|minor| format!("v1.{minor}.0").parse().unwrap()),
+            image_repository: repository,
+            proxy_mode: mode,
+        };
+        let networking = NetworkingSpec {
+            service_subnet: services.parse().unwrap(),
+            pod_subnet: pods.map(|pods| pods.parse().unwrap()),
+            dns_domain: domain,
+        };
+        (kubernetes, networking)
+    }
+}
+
+prop_compose! {
     fn arbitrary_spec()(
         name in "[A-Za-z0-9_.-]{1,20}",
         external in any::<bool>(),
@@ -129,6 +159,8 @@ prop_compose! {
         cpu in proptest::option::of("[1-9]00m"),
         quota in proptest::option::of(prop_oneof![1_u64.., (1_u64..99).prop_map(|gib| gib << 30)]),
         user in proptest::option::of("[a-z]{1,8}"),
+        kubernetes in arbitrary_kubernetes(),
+        (endpoint, sans) in (any::<Option<bool>>(), proptest::collection::vec("[a-z]{1,5}\\.[a-z]{1,3}", 0..3)),
     ) -> ClusterSpec {
         let topology = if external { Topology::External } else { Topology::Stacked };
         let mut etcd = EtcdSpec::for_version(EtcdVersion::new(3, 5, patch));
@@ -151,6 +183,12 @@ prop_compose! {
         spec.pki.ca = texts.2.map(|key| CaFiles { cert: "c".into(), key: key.into() });
         spec.pki.templates = Some(texts.1.into());
         spec.apiserver.port = ports.3;
+        spec.apiserver.extra_args = spec.etcd.extra_args.clone();
+        spec.apiserver.cert_sans = sans;
+        let endpoints = ["api.example.com:443", "[fd00:ffff::1]:6443"];
+        spec.apiserver.control_plane_endpoint =
+            endpoint.map(|is_v6| endpoints[usize::from(is_v6)].parse().unwrap());
+        (spec.kubernetes, spec.networking) = kubernetes;
         spec.ssh.user = user;
         spec
     }

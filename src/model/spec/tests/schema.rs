@@ -14,6 +14,8 @@ fn the_schema_knows_every_key_with_a_description() {
             "etcd" => &schema["$defs"]["EtcdSpec"]["properties"],
             "members[]" => &schema["$defs"]["MemberSpec"]["properties"],
             "pki" => &schema["$defs"]["PkiSpec"]["properties"],
+            "kubernetes" => &schema["$defs"]["KubernetesSpec"]["properties"],
+            "networking" => &schema["$defs"]["NetworkingSpec"]["properties"],
             "apiserver" => &schema["$defs"]["ApiserverSpec"]["properties"],
             "frontend" => &schema["$defs"]["FrontendSpec"]["properties"],
             "ssh" => &schema["$defs"]["SshSpec"]["properties"],
