@@ -14,6 +14,7 @@ use super::config::{self, ConfigArgs};
 use super::error::Outcome;
 use super::exit_code::ExitCode;
 use super::init::{self, InitArgs};
+use super::kubeadm::{self, KubeadmArgs};
 use super::man::{self, ManArgs};
 use super::manifest::{self, ManifestArgs};
 use super::member::{self, MemberArgs};
@@ -44,6 +45,7 @@ enum Command {
     Completions(CompletionsArgs),
     Config(Box<ConfigArgs>),
     Init(Box<InitArgs>),
+    Kubeadm(KubeadmArgs),
     Man(ManArgs),
     Manifest(ManifestArgs),
     Member(MemberArgs),
@@ -68,6 +70,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Completions(args) => completions::run(&args, output),
         Command::Config(args) => config::run(&args, &line.global, output),
         Command::Init(args) => init::run(&args, &line.global, output),
+        Command::Kubeadm(args) => kubeadm::run(&args, &line.global, output),
         Command::Man(args) => man::run(&args, output),
         Command::Manifest(args) => manifest::run(&args, &line.global, output),
         Command::Member(args) => member::run(&args, &line.global, output),

@@ -8,7 +8,10 @@ use clap::Command;
 
 /// Groups in the order in which an operator meets them.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Set up", &["init", "config", "certs", "manifest"]),
+    (
+        "Set up",
+        &["init", "config", "certs", "manifest", "kubeadm"],
+    ),
     ("Change", &["member", "apiserver", "resume", "undo"]),
     ("Look", &["status"]),
     ("Protect", &[]),

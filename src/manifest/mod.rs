@@ -1,4 +1,4 @@
-//! Static pod manifests of etcd and kube-apiserver: read, render, patch, lint.
+//! Static pod manifests of etcd and kube-apiserver: read, render, patch, lint; kubeadm's files.
 //!
 //! Pure: text in, text out. Nothing here opens a file.
 
@@ -8,6 +8,7 @@ mod etcd_flags;
 mod etcd_health;
 mod etcd_pod;
 pub mod flags;
+pub mod kubeadm;
 pub mod lint;
 pub mod patch;
 pub mod pod;

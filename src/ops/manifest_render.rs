@@ -97,7 +97,7 @@ const UNIT_MODE: u32 = 0o644;
 /// # Errors
 /// The file can't be read or written; a [`Refusal`] when another one is there.
 pub fn store_pod(path: &Path, text: &str, force: bool) -> Result<Result<(), Refusal>, FileError> {
-    store(path, text, MANIFEST_MODE, force)
+    store_document(path, text, MANIFEST_MODE, force)
 }
 
 /// Writes the files of a unit, named, into a directory; they are replaced as manifests are.
@@ -111,14 +111,18 @@ pub fn store_unit(
 ) -> Result<Result<(), Refusal>, FileError> {
     files::ensure_dir(dir, 0o755)?;
     for (name, text) in named {
-        if let Err(refusal) = store(&dir.join(name), text, UNIT_MODE, force)? {
+        if let Err(refusal) = store_document(&dir.join(name), text, UNIT_MODE, force)? {
             return Ok(Err(refusal));
         }
     }
     Ok(Ok(()))
 }
 
-fn store(
+/// Writes a text where no file is; an equal file is left as it is, another only replaced by `force`.
+///
+/// # Errors
+/// The file can't be read or written; a [`Refusal`] when another one is there.
+pub(super) fn store_document(
     path: &Path,
     text: &str,
     mode: u32,

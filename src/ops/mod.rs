@@ -18,6 +18,7 @@ mod documents;
 pub mod host_certificates;
 pub mod init;
 pub mod issuing;
+pub mod kubeadm_config;
 pub mod leases;
 pub mod look;
 pub mod manifest_lint;

@@ -31,7 +31,7 @@ pub fn ca_paths(layout: PkiLayout) -> PairPaths {
 
 /// A leaf's files. `number` is the member's place in the cluster file, from 1: the cfssl how-tos
 /// number their peer certificates.
-fn leaf_paths(layout: PkiLayout, kind: CertificateKind, number: usize) -> PairPaths {
+pub fn leaf_paths(layout: PkiLayout, kind: CertificateKind, number: usize) -> PairPaths {
     match layout {
         PkiLayout::Kubeadm => {
             let stem = match kind {

@@ -49,7 +49,7 @@ pub use issue::{
 pub use key::{KeyError, PrivateKey};
 pub use kind::CertificateKind;
 pub use layout::{
-    PairPaths, ca_of_request, ca_paths, kind_of_request, kinds_for, leaf_paths_of,
+    PairPaths, ca_of_request, ca_paths, kind_of_request, kinds_for, leaf_paths, leaf_paths_of,
     pairs_of_request, request_path,
 };
 pub use lifetime::{ParsedLifetime, format_lifetime, parse_lifetime};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::config::{ClusterState, EtcdConfig, RenderError};
 use crate::manifest::etcd_flags::{self, Kind};
-use crate::model::{ClientUrl, EtcdUrl, Host, PeerUrl, Scheme};
+use crate::model::{ClientUrl, EtcdUrl, EtcdVersion, Host, PeerUrl, Scheme};
 
 /// kubeadm's interval: a watch of the apiserver learns of the newest revision this often.
 const PROGRESS_INTERVAL: &str = "5s";
@@ -44,6 +44,25 @@ impl FlagSet {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The flags that newer kubeadms set for every member, in the spelling of the release.
+    pub(crate) fn guards(version: &EtcdVersion) -> Vec<(&'static str, String)> {
+        let knows = |name| etcd_flags::knows(version, name);
+        let mut flags = Vec::new();
+        if knows("feature-gates") {
+            flags.push(("feature-gates", "InitialCorruptCheck=true".into()));
+        } else if knows("experimental-initial-corrupt-check") {
+            flags.push(("experimental-initial-corrupt-check", "true".into()));
+        }
+        let progress = [
+            "watch-progress-notify-interval",
+            "experimental-watch-progress-notify-interval",
+        ];
+        if let Some(name) = progress.into_iter().find(|name| knows(name)) {
+            flags.push((name, PROGRESS_INTERVAL.into()));
+        }
+        flags
     }
 
     /// The value that counts: etcd takes the last.
@@ -86,7 +105,7 @@ fn address_flags(config: &EtcdConfig) -> Vec<Pair> {
 }
 
 /// The loopback address of the family of `address`, on which the local apiserver dials etcd.
-pub(super) fn loopback(address: IpAddr) -> IpAddr {
+pub(in crate::manifest) fn loopback(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
@@ -144,23 +163,11 @@ fn path_flags(config: &EtcdConfig) -> Vec<Pair> {
 
 /// The flags whose name depends on the release.
 fn release_flags(config: &EtcdConfig) -> Vec<Pair> {
-    let knows = |name| etcd_flags::knows(&config.version, name);
     let mut flags = vec![("snapshot-count", config.snapshot_count.to_string())];
     if let Some(quota) = config.quota_backend_bytes {
         flags.push(("quota-backend-bytes", quota.to_string()));
     }
-    if knows("feature-gates") {
-        flags.push(("feature-gates", "InitialCorruptCheck=true".into()));
-    } else if knows("experimental-initial-corrupt-check") {
-        flags.push(("experimental-initial-corrupt-check", "true".into()));
-    }
-    let progress = [
-        "watch-progress-notify-interval",
-        "experimental-watch-progress-notify-interval",
-    ];
-    if let Some(name) = progress.into_iter().find(|name| knows(name)) {
-        flags.push((name, PROGRESS_INTERVAL.into()));
-    }
+    flags.extend(FlagSet::guards(&config.version));
     flags
 }
 

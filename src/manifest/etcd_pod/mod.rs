@@ -14,5 +14,5 @@ mod tests;
 pub use config::{ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts, RenderError};
 pub use render::{ATTEMPT_ANNOTATION, attempt_of, holds_etcd_pod, render};
 
-pub(super) use flag_set::FlagSet;
+pub(super) use flag_set::{FlagSet, loopback};
 pub(super) use render::ADVERTISE_ANNOTATION;

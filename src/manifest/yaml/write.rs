@@ -16,6 +16,9 @@ pub(crate) enum Yaml {
     Map(Vec<(&'static str, Yaml)>),
     /// A mapping whose keys are data, such as annotations.
     Named(Vec<(String, Yaml)>),
+    /// A line for the reader, in place of an entry of a mapping in block style (its key is not
+    /// written); not the first entry of one that is an item of a list.
+    Comment(String),
 }
 
 impl Yaml {
@@ -31,7 +34,7 @@ impl Yaml {
             Self::List(items) if items.is_empty() => Some("[]".into()),
             Self::Map(entries) if entries.is_empty() => Some("{}".into()),
             Self::Named(entries) if entries.is_empty() => Some("{}".into()),
-            _ => None,
+            Self::List(_) | Self::Map(_) | Self::Named(_) | Self::Comment(_) => None,
         }
     }
 }
@@ -70,12 +73,16 @@ pub(crate) fn write_flow(value: &Yaml, json: bool) -> String {
         Yaml::Bool(value) => value.to_string(),
         Yaml::Int(value) => value.to_string(),
         Yaml::Text(value) => text(value),
+        // One line has no room for it.
+        Yaml::Comment(_) => String::new(),
         Yaml::List(items) => {
             let items: Vec<String> = items.iter().map(|item| write_flow(item, json)).collect();
             format!("[{}]", items.join(", "))
         }
         Yaml::Map(entries) => {
-            let entries: Vec<String> = entries.iter().map(|(key, v)| pair(key, v)).collect();
+            let entries = entries.iter();
+            let entries = entries.filter(|(_, value)| !matches!(value, Yaml::Comment(_)));
+            let entries: Vec<String> = entries.map(|(key, v)| pair(key, v)).collect();
             format!("{{{}}}", entries.join(", "))
         }
         Yaml::Named(entries) => {
@@ -117,6 +124,10 @@ fn mapping<'a>(
     pad: impl Fn(usize) -> usize,
 ) {
     for (index, (key, value)) in entries.enumerate() {
+        if let Yaml::Comment(text) = value {
+            out.push_str(&format!("{:width$}# {text}\n", "", width = pad(index)));
+            continue;
+        }
         let key = quote::like(Style::Plain, key, false);
         out.push_str(&format!("{:width$}{key}:", "", width = pad(index)));
         match value.scalar() {

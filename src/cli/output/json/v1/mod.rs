@@ -5,6 +5,7 @@ mod certs;
 mod cluster;
 mod cluster_file;
 mod config_check;
+mod kubeadm;
 mod manifest;
 mod plan;
 mod requests;
@@ -21,6 +22,7 @@ pub use certs::{
 pub use cluster::{ClusterStatus, Member, MemberAddResult, MemberList};
 pub use cluster_file::ClusterFile;
 pub use config_check::{ConfigCheck, ConfigFinding};
+pub use kubeadm::KubeadmConfig;
 pub use manifest::{ManifestFinding, ManifestLint, SystemdUnit, UncheckedRule};
 pub use plan::{Plan, PlanStep, UndoPlan};
 pub use requests::{

@@ -1,0 +1,27 @@
+//! `etcdha kubeadm`: to kubeadm's files and from them.
+
+mod config;
+
+use clap::{Args, Subcommand};
+
+use super::args::GlobalArgs;
+use super::error::Outcome;
+use super::output::Output;
+
+/// Read a kubeadm cluster, and make kubeadm's configuration files
+#[derive(Args, Debug)]
+pub(super) struct KubeadmArgs {
+    #[command(subcommand)]
+    command: KubeadmCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KubeadmCommand {
+    Config(Box<config::ConfigArgs>),
+}
+
+pub(super) fn run(args: &KubeadmArgs, global: &GlobalArgs, output: &Output) -> Outcome {
+    match &args.command {
+        KubeadmCommand::Config(args) => config::run(args, global, output),
+    }
+}
