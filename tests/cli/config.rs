@@ -61,7 +61,7 @@ fn a_mistake_is_shown_where_it_stands() {
     error: etcdha.yaml:9:1: unknown key "backup" in the cluster file
         9 | backup: daily
           | ^^^^^^
-    expected: apiVersion, kind, name, topology, etcd, members, pki, apiserver, frontend, ssh
+    expected: apiVersion, kind, name, topology, etcd, members, pki, kubernetes, networking, apiserver, frontend, ssh
     --- stderr
     "#);
     insta::assert_snapshot!(sandbox.run("config check -o json").all(), @r#"
@@ -88,7 +88,7 @@ fn a_mistake_is_shown_where_it_stands() {
           "line": 9,
           "column": 1,
           "message": "unknown key \"backup\" in the cluster file",
-          "expected": "apiVersion, kind, name, topology, etcd, members, pki, apiserver, frontend, ssh",
+          "expected": "apiVersion, kind, name, topology, etcd, members, pki, kubernetes, networking, apiserver, frontend, ssh",
           "fix": null
         }
       ]
@@ -108,7 +108,7 @@ fn a_mistake_is_shown_where_it_stands() {
     error: etcdha.yaml:9:1: unknown key "backup" in the cluster file
         9 | backup: daily
           | ^^^^^^
-    expected: apiVersion, kind, name, topology, etcd, members, pki, apiserver, frontend, ssh
+    expected: apiVersion, kind, name, topology, etcd, members, pki, kubernetes, networking, apiserver, frontend, ssh
     "#);
 }
 

@@ -13,6 +13,7 @@ mod config;
 mod docs;
 mod harness;
 mod init;
+mod kubeadm;
 mod manifest;
 mod openssl;
 mod root;

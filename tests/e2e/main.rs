@@ -17,6 +17,7 @@ mod bed;
 mod certs;
 mod cluster;
 mod demo;
+mod kubeadm;
 mod kubernetes;
 mod member_add;
 mod mistakes;

@@ -1,7 +1,7 @@
 //! The part of a commented cluster file about Kubernetes around etcd.
 
 use super::cluster::ClusterSpec;
-use super::kubernetes::{ApiserverSpec, NetworkingSpec};
+use super::kubernetes::{ApiserverSpec, NetworkingSpec, ProxyMode};
 use super::render::{Text, list, scalar};
 
 pub(super) fn kubernetes(text: &mut Text, spec: &ClusterSpec) {
@@ -14,7 +14,7 @@ pub(super) fn kubernetes(text: &mut Text, spec: &ClusterSpec) {
     let repository = kubernetes.image_repository.as_deref().map(scalar);
     text.optional("imageRepository", repository, "registry.example.com/k8s");
     text.note("kube-proxy: iptables, ipvs or nftables.");
-    let mode = kubernetes.proxy_mode.map(|mode| mode.as_str());
+    let mode = kubernetes.proxy_mode.map(ProxyMode::as_str);
     text.optional("proxyMode", mode, "ipvs");
     networking(text, &spec.networking);
     apiserver(text, &spec.apiserver);
