@@ -12,7 +12,8 @@ use super::error::{CliError, Outcome};
 use super::exit_code::ExitCode;
 use super::output::json::v1;
 use super::output::{Output, Page, Report, clean};
-use crate::model::{Checked, ClusterSpec, EtcdVersion};
+use crate::model::{Checked, ClusterSpec};
+use crate::ops::Refusal;
 use crate::ops::cluster_file::PLACES;
 use crate::ops::init::{HostReading, InitError, read_host, write_cluster_file};
 
@@ -105,6 +106,14 @@ impl Report for InitReport {
 }
 
 fn read_line(host: &HostReading) -> String {
+    let hosts = host.hosts.len();
+    if hosts > 1 {
+        let names = host.hosts.join(", ");
+        let (manifests, certificates) = (host.manifests.len(), host.certificates);
+        return format!(
+            "Read {manifests} manifests and {certificates} certificates of {hosts} hosts: {names}."
+        );
+    }
     let mut read: Vec<_> = host
         .manifests
         .iter()
@@ -145,20 +154,33 @@ pub(super) fn run(args: &InitArgs, global: &GlobalArgs, output: &Output) -> Outc
             .fix("anywhere: etcdha init --member m1=10.0.0.11 --etcd-version 3.5.24"));
     }
     let file = global.config.clone().unwrap_or_else(|| PLACES[0].into());
-    let (cluster, root) = paths_for(&file, args)?;
-    let host = match args.from_host {
-        true => Some(read(&root, cluster.etcd_version.clone())?),
-        false => None,
+    let root = args.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let (cluster, roots) = paths_for(&file, &args.cluster, &[root])?;
+    let host = match (args.from_host, roots.as_slice()) {
+        (true, [root]) => Some(read_host(root, cluster.etcd_version.clone()).map_err(host_error)?),
+        _ => None,
     };
     let spec = match &host {
         Some(host) => cluster.over(host.spec.clone()),
         None => cluster.alone(),
     };
+    write(file, spec, host, (args.force, args.dry_run), output)
+}
+
+/// Checks a cluster, writes its file (over another with the first of the wishes, not at all with the
+/// second), and says what a person should know.
+pub(super) fn write(
+    file: PathBuf,
+    spec: Result<ClusterSpec, String>,
+    host: Option<HostReading>,
+    (force, dry_run): (bool, bool),
+    output: &Output,
+) -> Outcome {
     let checked = spec.map_err(CliError::usage)?.checked();
     let checked = checked.map_err(|error| spec_error(None, &error))?;
     let content = checked.spec.render();
-    if !args.dry_run {
-        write_cluster_file(&file, &content, args.force)?.map_err(CliError::refusal)?;
+    if !dry_run {
+        write_cluster_file(&file, &content, force)?.map_err(CliError::refusal)?;
     }
     for note in host.iter().flat_map(|host| &host.notes) {
         output.warn(clean(note));
@@ -168,7 +190,7 @@ pub(super) fn run(args: &InitArgs, global: &GlobalArgs, output: &Output) -> Outc
     }
     output.emit(&InitReport {
         file,
-        written: !args.dry_run,
+        written: !dry_run,
         content,
         checked,
         host,
@@ -178,26 +200,45 @@ pub(super) fn run(args: &InitArgs, global: &GlobalArgs, output: &Output) -> Outc
 
 /// Flags are relative to where etcdha runs, the file's paths to the file: where these are two
 /// places, paths are written in full.
-fn paths_for(file: &Path, args: &InitArgs) -> Result<(ClusterArgs, PathBuf), CliError> {
-    let root = args.root.as_deref().unwrap_or(Path::new("/"));
+pub(super) fn paths_for(
+    file: &Path,
+    cluster: &ClusterArgs,
+    roots: &[PathBuf],
+) -> Result<(ClusterArgs, Vec<PathBuf>), CliError> {
     let is_here = file.parent().is_none_or(|dir| dir.as_os_str().is_empty());
     if is_here {
-        return Ok((args.cluster.clone(), root.to_owned()));
+        return Ok((cluster.clone(), roots.to_vec()));
     }
-    Ok((
-        args.cluster.with_absolute_paths()?,
-        std::path::absolute(root)?,
-    ))
+    let roots = roots.iter().map(std::path::absolute);
+    let roots = roots.collect::<Result<Vec<_>, _>>()?;
+    Ok((cluster.with_absolute_paths()?, roots))
 }
 
-fn read(root: &Path, version: Option<EtcdVersion>) -> Result<HostReading, CliError> {
-    read_host(root, version).map_err(|error| match &error {
-        InitError::NoManifest { .. } => CliError::usage(error.to_string()).fix(
+/// Why hosts can't be described, and what to do about it.
+pub(super) fn host_error(error: InitError) -> CliError {
+    let usage = CliError::usage(error.to_string());
+    match &error {
+        InitError::NoManifest { .. } => usage.fix(
             "run it on a control plane node, name its root (--root DIR), or name the members: \
              --member m1=10.0.0.11",
         ),
-        InitError::Says { fix, .. } => CliError::usage(error.to_string()).fix(*fix),
-        InitError::Manifest { .. } => CliError::usage(error.to_string()),
+        InitError::NoPods { .. } => usage.fix("name the root of a control plane node: --root DIR"),
+        InitError::NoEtcd => usage
+            .fix("add the root of an etcd host: --root DIR")
+            .fix("etcd under systemd is not read: etcdha init --topology external --member e1=…"),
+        InitError::NoName { .. } => {
+            usage.fix("name the members instead: etcdha init --member m1=10.0.0.11")
+        }
+        InitError::Says { fix, .. } => usage.fix(*fix),
+        InitError::Manifest { .. } => usage,
+        InitError::Disagree(contradictions) => {
+            let lines: Vec<_> = contradictions.iter().map(ToString::to_string).collect();
+            CliError::refusal(Refusal::new(
+                "hosts-disagree",
+                lines.join("\n"),
+                "make them equal (or finish the upgrade that is under way), or read fewer hosts",
+            ))
+        }
         InitError::File(_) => CliError::from(error),
-    })
+    }
 }

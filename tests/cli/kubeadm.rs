@@ -2,6 +2,9 @@
 
 use crate::harness::{Sandbox, expect};
 
+const ETCD: &str = include_str!("../data/manifests/etcd-kubeadm-1.20.yaml");
+const APISERVER: &str = include_str!("../data/manifests/apiserver-kubeadm-1.20.yaml");
+
 const THREE: &str = "\
 apiVersion: etcdha.dev/v1alpha1
 kind: Cluster
@@ -70,4 +73,52 @@ fn what_kubeadm_can_not_be_told_is_usage() {
     let elsewhere = Sandbox::new();
     told.push(elsewhere.run(&format!("kubeadm config {external}")).all());
     insta::assert_snapshot!(told.join("\n"));
+}
+
+/// A host below `name`, kubeadm's files with these replacements.
+fn host(sandbox: &Sandbox, name: &str, changes: &[(&str, &str)]) {
+    for (file, text) in [("etcd", ETCD), ("kube-apiserver", APISERVER)] {
+        let changed = |text: String, (from, to): &(&str, &str)| text.replace(from, to);
+        let text = changes.iter().fold(text.to_owned(), changed);
+        let path = format!("{name}/etc/kubernetes/manifests/{file}.yaml");
+        sandbox.file(&path, &text);
+    }
+}
+
+const SECOND: [(&str, &str); 2] = [("10.0.0.11", "10.0.0.12"), ("=m1", "=m2")];
+
+#[test]
+fn hosts_become_one_cluster_file() {
+    let sandbox = Sandbox::new();
+    host(&sandbox, "m1", &[]);
+    host(&sandbox, "m2", &SECOND);
+    insta::assert_snapshot!(sandbox.run("kubeadm discover --root m1 --root m2").all());
+    let shown = expect(0, sandbox.run("config show -o json")).stdout;
+    let spec: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(spec["members"][1]["name"], "m2");
+    assert_eq!(spec["kubernetes"]["version"], "v1.20.2");
+    let again = sandbox.run("kubeadm discover --root m1 --root m2");
+    assert_eq!(again.code, 3, "{}", again.all());
+}
+
+#[test]
+fn hosts_that_are_no_cluster_are_refused_by_name() {
+    let sandbox = Sandbox::new();
+    host(&sandbox, "m1", &[]);
+    let other = [
+        &SECOND[..],
+        &[("10.96.0.0/12", "10.32.0.0/12"), ("6443", "7443")],
+    ]
+    .concat();
+    host(&sandbox, "m2", &other);
+    sandbox.file("worker/etc/hostname", "w1\n");
+    let told = [
+        sandbox.run("kubeadm discover --root m1 --root m2").all(),
+        sandbox.run("kubeadm discover --root m1 --root m1").all(),
+        sandbox
+            .run("kubeadm discover --root m1 --root worker")
+            .all(),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
+    assert!(!sandbox.has("etcdha.yaml"));
 }

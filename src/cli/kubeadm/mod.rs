@@ -1,6 +1,7 @@
 //! `etcdha kubeadm`: to kubeadm's files and from them.
 
 mod config;
+mod discover;
 
 use clap::{Args, Subcommand};
 
@@ -18,10 +19,12 @@ pub(super) struct KubeadmArgs {
 #[derive(Debug, Subcommand)]
 enum KubeadmCommand {
     Config(Box<config::ConfigArgs>),
+    Discover(Box<discover::DiscoverArgs>),
 }
 
 pub(super) fn run(args: &KubeadmArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     match &args.command {
         KubeadmCommand::Config(args) => config::run(args, global, output),
+        KubeadmCommand::Discover(args) => discover::run(args, global, output),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::merge::Contradiction;
 use crate::manifest::ManifestError;
 use crate::sys::files::FileError;
 
@@ -35,4 +36,22 @@ pub enum InitError {
         /// What to do about it.
         fix: &'static str,
     },
+    /// The host carries neither etcd nor an apiserver.
+    #[error("{} holds neither etcd.yaml nor kube-apiserver.yaml", path.display())]
+    NoPods {
+        /// The manifest directory.
+        path: PathBuf,
+    },
+    /// No host carries etcd.
+    #[error("no host that was read runs etcd as a static pod")]
+    NoEtcd,
+    /// A control plane node without etcd, whose name no file tells.
+    #[error("{} does not tell the node's name", path.display())]
+    NoName {
+        /// The apiserver's certificate.
+        path: PathBuf,
+    },
+    /// Hosts contradict each other.
+    #[error("the hosts contradict each other")]
+    Disagree(Vec<Contradiction>),
 }

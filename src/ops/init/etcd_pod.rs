@@ -180,18 +180,6 @@ fn others(flags: &Flags<'_>, own: &NodeName, notes: &mut Vec<String>) -> (Member
             )),
         }
     }
-    let names: Vec<_> = before
-        .iter()
-        .chain(&behind)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !names.is_empty() {
-        notes.push(format!(
-            "members from --initial-cluster, which etcd reads at its first start only: {}; compare \
-             with etcdha member list",
-            names.join(", ")
-        ));
-    }
     (before, behind)
 }
 

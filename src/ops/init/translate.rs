@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::control_plane::ControlPlaneFacts;
 use super::etcd_pod::EtcdPodFacts;
-use crate::manifest::flags::{Flags, Program};
-use crate::manifest::pod::StaticPod;
 use crate::model::{
     CaFiles, ClusterSpec, EtcdSpec, MemberSpec, NodeName, PkiLayout, PkiSpec, ResourceList,
     Resources, Topology,
 };
 
 /// kubeadm's name for a cluster.
-const DEFAULT_NAME: &str = "kubernetes";
+pub(super) const DEFAULT_NAME: &str = "kubernetes";
 
 /// etcd's own default, which says nothing about the cluster.
 const DEFAULT_TOKEN: &str = "etcd-cluster";
@@ -25,19 +24,13 @@ pub(super) struct Translation {
     pub(super) notes: Vec<String>,
 }
 
-/// The cluster that a host's manifests describe.
-pub(super) fn cluster(facts: &EtcdPodFacts, apiserver: Option<&StaticPod>) -> Translation {
+/// The cluster that a host's etcd describes; `with_control_plane` where an apiserver runs beside it.
+pub(super) fn of_etcd(facts: &EtcdPodFacts, with_control_plane: bool) -> Translation {
     let mut notes = facts.notes.clone();
-    let topology = match apiserver {
-        Some(_) => Topology::Stacked,
-        None => Topology::External,
+    let topology = match with_control_plane {
+        true => Topology::Stacked,
+        false => Topology::External,
     };
-    if apiserver.is_none() {
-        notes.push(
-            "no kube-apiserver runs on this host: read as external where --topology is not given"
-                .to_owned(),
-        );
-    }
     let mut spec = ClusterSpec::new(DEFAULT_NAME, topology, etcd(facts));
     let mut own = MemberSpec::new(facts.name.clone(), facts.address, topology);
     own.extra_addresses.clone_from(&facts.extra_addresses);
@@ -47,10 +40,35 @@ pub(super) fn cluster(facts: &EtcdPodFacts, apiserver: Option<&StaticPod>) -> Tr
     spec.members.push(own);
     spec.members.extend(facts.behind.iter().map(member));
     spec.pki = pki(facts, &mut notes);
-    if let Some(port) = apiserver.and_then(secure_port) {
-        spec.apiserver.port = port;
-    }
     Translation { spec, notes }
+}
+
+/// The cluster that a control plane node without etcd describes; its etcd is nobody's yet.
+pub(super) fn of_control_plane(name: &NodeName, address: IpAddr) -> ClusterSpec {
+    let topology = Topology::External;
+    let mut spec = ClusterSpec::new(DEFAULT_NAME, topology, EtcdSpec::default());
+    spec.members
+        .push(MemberSpec::new(name.clone(), address, topology));
+    spec
+}
+
+/// Takes over what a control plane node says about Kubernetes. `own` are the node's addresses.
+pub(super) fn add_control_plane(spec: &mut ClusterSpec, facts: &ControlPlaneFacts, own: &[IpAddr]) {
+    set(&mut spec.name, facts.cluster_name.clone());
+    spec.kubernetes.version.clone_from(&facts.version);
+    spec.kubernetes
+        .image_repository
+        .clone_from(&facts.repository);
+    set(
+        &mut spec.networking.service_subnet,
+        facts.service_subnet.clone(),
+    );
+    spec.networking.pod_subnet.clone_from(&facts.pod_subnet);
+    set(&mut spec.networking.dns_domain, facts.dns_domain.clone());
+    set(&mut spec.apiserver.port, facts.port);
+    spec.apiserver.control_plane_endpoint = facts.endpoint(own);
+    spec.apiserver.cert_sans.clone_from(&facts.names);
+    spec.apiserver.extra_args.clone_from(&facts.extra_args);
 }
 
 fn etcd(facts: &EtcdPodFacts) -> EtcdSpec {
@@ -108,12 +126,6 @@ pub(super) fn ca_files(cert: &Path, layout: PkiLayout) -> CaFiles {
         key: cert.with_file_name(key),
         cert: PathBuf::from(cert),
     }
-}
-
-fn secure_port(pod: &StaticPod) -> Option<u16> {
-    let container = Program::Apiserver.container(pod)?;
-    let flags = Flags::of(container, Program::Apiserver.dialect());
-    flags.value("secure-port")?.parse().ok()
 }
 
 #[derive(Deserialize)]

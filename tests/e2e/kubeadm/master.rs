@@ -44,15 +44,30 @@ impl Masters {
 
     /// Runs etcdha and demands success.
     pub(super) fn etcdha(&self, words: &str) -> String {
+        let output = self.run_etcdha(words);
+        assert!(output.status.success(), "etcdha {words}: {output:?}");
+        output.stdout
+    }
+
+    /// Runs etcdha, demands an exit code, and returns what it complained of.
+    pub(super) fn refused(&self, code: i32, words: &str) -> String {
+        let output = self.run_etcdha(words);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "etcdha {words}: {output:?}"
+        );
+        output.stderr
+    }
+
+    fn run_etcdha(&self, words: &str) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etcdha"));
         command
             .env_clear()
             .env("ETCDHA_STATE_DIR", self.path("state"))
             .current_dir(self.dir.path())
             .args(words.split_whitespace());
-        let output = capture(&mut command).unwrap();
-        assert!(output.status.success(), "etcdha {words}: {output:?}");
-        output.stdout
+        capture(&mut command).unwrap()
     }
 
     /// Runs kubeadm with a directory as its root.
