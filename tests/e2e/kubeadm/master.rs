@@ -26,6 +26,13 @@ impl Masters {
         Masters { dir }
     }
 
+    /// No cluster file: directories for kubeadm alone.
+    pub(super) fn empty() -> Masters {
+        Masters {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

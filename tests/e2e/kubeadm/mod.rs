@@ -2,4 +2,5 @@
 
 mod config;
 mod discover;
+mod grown;
 mod master;
