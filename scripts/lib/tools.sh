@@ -22,6 +22,8 @@ mount mount
 unshare util-linux
 ps procps
 openssl openssl
+systemd-analyze systemd
+setpriv util-linux
 shellcheck shellcheck
 venv: python3-venv
 lib:libsqlite3.so.0 libsqlite3-0

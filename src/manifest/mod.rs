@@ -20,5 +20,5 @@ pub use etcd_pod::{
     ATTEMPT_ANNOTATION, ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts,
     RenderError, attempt_of, holds_etcd_pod, render,
 };
-pub use systemd::{UnitConfig, UnitError, UnitFiles, render_unit};
+pub use systemd::{UnitConfig, UnitError, UnitFiles, is_unit_of, render_unit};
 pub use yaml::Position;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::etcd_pod::{EtcdConfig, FlagSet, RenderError};
+use crate::model::NodeName;
 
 /// A member under systemd.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub fn render_unit(config: &UnitConfig) -> Result<UnitFiles, UnitError> {
     let data_dir = flags.value("data-dir").unwrap_or_default();
     check_user(&config.user)?;
     let (variables, arguments) = divide(&flags);
-    let name = &config.etcd.name;
+    let description = description(&config.etcd.name);
     let user = &config.user;
     let mut command = vec![quoted_word(binary)];
     command.extend(arguments.iter().map(|argument| quoted_word(argument)));
@@ -77,7 +78,7 @@ pub fn render_unit(config: &UnitConfig) -> Result<UnitFiles, UnitError> {
     // an empty data directory beneath it.
     let unit = format!(
         "[Unit]\n\
-         Description=etcd member {name}\n\
+         {description}\n\
          Documentation=https://etcd.io/docs/\n\
          Wants=network-online.target\n\
          After=network-online.target time-sync.target\n\
@@ -107,6 +108,16 @@ pub fn render_unit(config: &UnitConfig) -> Result<UnitFiles, UnitError> {
         unit,
         environment: lines.collect(),
     })
+}
+
+/// True when a unit is one that etcdha rendered for that member.
+pub fn is_unit_of(unit: &str, name: &NodeName) -> bool {
+    let description = description(name);
+    unit.lines().any(|line| line == description)
+}
+
+fn description(name: &NodeName) -> String {
+    format!("Description=etcd member {name}")
 }
 
 /// Splits the flags into variables and arguments.

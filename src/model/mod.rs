@@ -24,7 +24,7 @@ pub use size::bytes;
 pub use spec::{
     ApiserverSpec, CaFiles, Checked, ClusterSpec, EtcdSpec, ExtraArg, FrontendSpec, KubernetesSpec,
     MemberSpec, Mistake, NetworkingSpec, PkiLayout, PkiSpec, Position, ProxyMode, ResourceList,
-    Resources, Role, Severity, SpecError, SshSpec, Topology,
+    Resources, Role, ServiceSpec, Severity, SpecError, SshSpec, Topology,
 };
 pub use subnets::{Subnets, SubnetsError};
 pub use urls::{ApiserverUrl, ClientUrl, EtcdUrl, Host, PeerUrl, Scheme, UrlError};

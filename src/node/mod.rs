@@ -1,8 +1,10 @@
 //! A machine we manage. Today it is reached through a local path: this host, or a mounted root.
 
+mod account;
 mod links;
 mod local;
 mod processes;
 
+pub use account::{Account, find_account};
 pub use local::{DataDirState, LocalNode};
 pub use processes::Process;

@@ -1,16 +1,14 @@
 //! `manifest etcd` and `manifest systemd`: what the cluster file says, as files for one host.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::manifest::{
-    ClusterState, RenderError, UnitConfig, UnitError, UnitFiles, render, render_unit,
-};
-use crate::model::{ClusterSpec, MemberSpec, NodeName, PeerUrl};
+use crate::manifest::{ClusterState, RenderError, UnitError, UnitFiles, render, render_unit};
+use crate::model::{ClusterSpec, MemberSpec, NodeName, PeerUrl, ServiceSpec};
 use crate::sys::files::{self, FileError};
 
 use super::Refusal;
-use super::node_files::{MANIFEST_MODE, pod_config};
+use super::node_files::{MANIFEST_MODE, UNIT_MODE, pod_config, unit_config};
 
 /// Which member, and the cluster it starts in.
 #[derive(Clone, Debug)]
@@ -30,12 +28,8 @@ pub struct MemberRequest<'a> {
 pub struct UnitRequest<'a> {
     /// The member.
     pub member: MemberRequest<'a>,
-    /// The etcd program.
-    pub binary: PathBuf,
-    /// The user that runs it.
-    pub user: String,
-    /// Where the environment file will be on the host.
-    pub environment_file: PathBuf,
+    /// The unit.
+    pub service: &'a ServiceSpec,
 }
 
 /// Renders the static pod. `attempt` numbers the tries to start it.
@@ -68,12 +62,14 @@ pub fn render_service(request: &UnitRequest<'_>) -> Result<UnitFiles, UnitError>
         state,
         ..
     } = &request.member;
-    render_unit(&UnitConfig {
-        etcd: pod_config(spec, member, initial_cluster(&request.member), *state).etcd,
-        binary: request.binary.clone(),
-        user: request.user.clone(),
-        environment_file: request.environment_file.clone(),
-    })
+    let listed = initial_cluster(&request.member);
+    let mut config = unit_config(spec, member, listed, *state);
+    config.binary.clone_from(&request.service.binary);
+    config.user.clone_from(&request.service.user);
+    config
+        .environment_file
+        .clone_from(&request.service.environment_file);
+    render_unit(&config)
 }
 
 fn initial_cluster(request: &MemberRequest<'_>) -> Vec<(String, PeerUrl)> {
@@ -87,9 +83,6 @@ fn initial_cluster(request: &MemberRequest<'_>) -> Vec<(String, PeerUrl)> {
         .map(|member| (member.name.to_string(), request.spec.peer_url(member)))
         .collect()
 }
-
-/// Mode of unit files, as packages install them.
-const UNIT_MODE: u32 = 0o644;
 
 /// Writes a manifest for the owner alone. An equal file is left as it is, another only replaced by
 /// `force`; no copy of it is kept beside it, because the kubelet would run that too.

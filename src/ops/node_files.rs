@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts};
-use crate::model::{ClusterSpec, MemberSpec, PeerUrl};
+use crate::manifest::{
+    ClusterState, EtcdConfig, EtcdPkiPaths, EtcdPodConfig, EtcdPorts, UnitConfig,
+};
+use crate::model::{ClusterSpec, MemberSpec, PeerUrl, Topology};
 use crate::node::LocalNode;
 use crate::pki::{CertificateKind, PairPaths, ca_paths, leaf_paths_of};
 
@@ -14,6 +16,17 @@ pub const MANIFEST_DIR: &str = "/etc/kubernetes/manifests";
 
 /// Mode of manifests, as kubeadm writes them.
 pub const MANIFEST_MODE: u32 = 0o600;
+
+/// Mode of unit files, as packages install them.
+pub const UNIT_MODE: u32 = 0o644;
+
+/// The file whose presence starts the member: its static pod, or its unit.
+pub fn starter(spec: &ClusterSpec) -> PathBuf {
+    match spec.topology {
+        Topology::Stacked => etcd_manifest(),
+        Topology::External => spec.etcd.service.unit.clone(),
+    }
+}
 
 /// The manifest of the etcd member.
 pub fn etcd_manifest() -> PathBuf {
@@ -74,6 +87,22 @@ pub fn pod_config(
         image: spec.etcd.image.clone(),
         resources: spec.etcd.resources.clone(),
         attempt: None,
+    }
+}
+
+/// The unit of a member, apart from what only the living cluster knows.
+pub fn unit_config(
+    spec: &ClusterSpec,
+    member: &MemberSpec,
+    initial_cluster: Vec<(String, PeerUrl)>,
+    state: ClusterState,
+) -> UnitConfig {
+    let service = &spec.etcd.service;
+    UnitConfig {
+        etcd: etcd_config(spec, member, initial_cluster, state),
+        binary: service.binary.clone(),
+        user: service.user.clone(),
+        environment_file: service.environment_file.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::{ClientUrl, NodeName, PeerUrl};
 
 use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
+use super::service::GiveFiles;
 use super::step::Undo;
 
 /// One kind of change or wait. Paths are those on the node, below its root.
@@ -53,6 +54,20 @@ pub enum Action {
         path: PathBuf,
         /// The member it is for.
         member: JoinTarget,
+    },
+    /// Lets the user that runs etcd read its keys and own its data.
+    GiveFiles(GiveFiles),
+    /// Tells a person to start the member's service: etcdha runs no program.
+    StartService {
+        /// The commands, in order.
+        commands: Vec<String>,
+    },
+    /// Waits until somebody has started the service: it tries to join, and has made its directory.
+    WaitTried {
+        /// The data directory.
+        path: PathBuf,
+        /// Longest wait, in seconds.
+        deadline_seconds: u64,
     },
     /// Adds a member that doesn't vote.
     AddLearner {
@@ -207,12 +222,15 @@ impl Action {
             Self::AddLearner { listed: true, .. } => Undo::BestEffort("it is removed"),
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
             Self::PrepareDataDir { .. } => Undo::Exact,
+            Self::GiveFiles(_) => Undo::BestEffort("owners are kept"),
+            Self::StartService { .. } => Undo::BestEffort("stop it by hand"),
             Self::Promote { .. } => Undo::None("remove it"),
             Self::RepointApiserver(_) => Undo::Exact,
             // Going back restarts an apiserver, and must wait for each as going forward does.
             Self::ProveWriteThrough { .. } => Undo::None("etcdha apiserver rollback"),
             // A copy says what its list says, whatever becomes of the rest of the plan.
             Self::CopyCrl { .. }
+            | Self::WaitTried { .. }
             | Self::WaitStarted { .. }
             | Self::WaitCaughtUp { .. }
             | Self::WaitApiserver { .. }

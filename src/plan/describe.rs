@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::action::Action;
+use super::certificates::RequestIssue;
 use super::step::Undo;
 
 fn caught_up(
@@ -22,6 +23,13 @@ fn caught_up(
     )
 }
 
+fn make_requests(f: &mut fmt::Formatter<'_>, requests: &[RequestIssue]) -> fmt::Result {
+    let keys = requests.iter().filter(|request| !request.key_is_there);
+    let keys = counted(keys.count(), "new key");
+    write!(f, "make {}", counted(requests.len(), "signing request"))?;
+    write!(f, " with {keys}")
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -34,12 +42,7 @@ impl fmt::Display for Action {
                 [_] => write!(f, "write the CA certificate"),
                 many => write!(f, "write the CA certificate in {} places", many.len()),
             },
-            Self::MakeRequests { requests } => {
-                let keys = requests.iter().filter(|request| !request.key_is_there);
-                let keys = counted(keys.count(), "new key");
-                write!(f, "make {}", counted(requests.len(), "signing request"))?;
-                write!(f, " with {keys}")
-            }
+            Self::MakeRequests { requests } => make_requests(f, requests),
             Self::SignRequest(sign) => {
                 let path = sign.request_path.display();
                 write!(f, "sign {path} as {}: {}", sign.profile, sign.subject)?;
@@ -64,6 +67,15 @@ impl fmt::Display for Action {
             Self::PrepareDataDir { path, .. } => {
                 write!(f, "prepare data directory {}", path.display())
             }
+            Self::GiveFiles(files) => write!(f, "give keys and data to {}", files.user),
+            Self::StartService { commands } => write!(f, "start: {}", commands.join(" && ")),
+            Self::WaitTried {
+                deadline_seconds, ..
+            } => write!(
+                f,
+                "wait until it tries to join (≤ {})",
+                duration(*deadline_seconds)
+            ),
             Self::AddLearner { member, listed } => {
                 let verb = if *listed { "take over" } else { "add" };
                 write!(f, "{verb} learner {}", member.peer_url)

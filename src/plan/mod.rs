@@ -11,6 +11,7 @@ mod certificates;
 mod describe;
 mod engine;
 mod receipt;
+mod service;
 mod step;
 mod world;
 
@@ -22,5 +23,6 @@ pub use certificates::{
 };
 pub use engine::{Applied, Events, Failure, Performer, Progress, apply, roll_back};
 pub use receipt::{Receipt, ReceiptError, StepRecord, StepState};
+pub use service::GiveFiles;
 pub use step::{Outcome, Plan, Step, StepError, Undo, VotersAfter};
 pub use world::World;

@@ -9,7 +9,9 @@ use crate::node::LocalNode;
 use crate::pki::CertificateAuthority;
 
 use super::action::Action;
-use super::apply::{apiserver, certs, crl, files, membership, requests, wait, write_through};
+use super::apply::{
+    apiserver, certs, crl, files, membership, requests, service, wait, write_through,
+};
 use super::engine::{Performer, Progress};
 use super::step::{Outcome, Step, StepError};
 
@@ -56,6 +58,12 @@ impl Performer for World {
             Action::PrepareDataDir { path, member } => {
                 files::prepare_data_dir(self, &step.on, path, member).await
             }
+            Action::GiveFiles(files) => service::give(self, &step.on, files),
+            Action::StartService { commands } => Ok(service::ask(&step.on, commands)),
+            Action::WaitTried {
+                path,
+                deadline_seconds,
+            } => service::tried(self, &step.on, path, *deadline_seconds, progress).await,
             Action::AddLearner { member, .. } => {
                 membership::add_learner(self.access()?, member).await
             }
@@ -139,7 +147,11 @@ impl Performer for World {
                 membership::demand_no_vote(self.access()?, member).await
             }
             // A CA that has signed must not be lost, nor what it has revoked.
+            // Whoever may read files that are gone, or runs what a person started, does no harm.
             Action::MakeCa(_)
+            | Action::GiveFiles(_)
+            | Action::StartService { .. }
+            | Action::WaitTried { .. }
             | Action::WriteCrl(_)
             | Action::CopyCrl { .. }
             | Action::WaitStarted { .. }

@@ -97,6 +97,23 @@ pub fn list(path: &Path) -> Result<Vec<String>, FileError> {
     Ok(names)
 }
 
+/// Gives a file or directory to an owner; `None` leaves that one as it is. A symbolic link is given
+/// itself, not what it leads to.
+///
+/// # Errors
+/// It is not there, or this process may not.
+pub fn give(path: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), FileError> {
+    std::os::unix::fs::lchown(path, uid, gid).map_err(failed("set the owner of", path))
+}
+
+/// Sets the permission bits of a file or directory.
+///
+/// # Errors
+/// It is not there, or this process may not.
+pub fn change_mode(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the mode of", path))
+}
+
 /// Creates a directory with `mode` and its missing parents with 0755; an existing one is left alone.
 pub fn ensure_dir(path: &Path, mode: u32) -> Result<(), FileError> {
     make_dir(path, mode, Syncing::Each)

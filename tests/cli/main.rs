@@ -17,3 +17,4 @@ mod kubeadm;
 mod manifest;
 mod openssl;
 mod root;
+mod systemd;

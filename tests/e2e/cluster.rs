@@ -57,6 +57,17 @@ impl Cluster {
         cluster
     }
 
+    /// Hosts on which a test has set everything up itself; it writes the cluster file, too.
+    pub(crate) fn around(bed: Bed, tls: ClientTls) -> Cluster {
+        let names = bed.hosts().iter().map(|host| host.name().to_owned());
+        Cluster {
+            names: names.collect(),
+            dir: bed.scratch().unwrap(),
+            bed,
+            tls,
+        }
+    }
+
     /// The cluster file; `more` is added at its end.
     pub(crate) fn file(&self, release: EtcdRelease, more: &str) -> String {
         let version = match release {
@@ -96,6 +107,12 @@ impl Cluster {
             .iter()
             .map(|name| format!("https://{}:2379", self.host(name).address()))
             .collect()
+    }
+
+    /// Client URL of the member that ran first.
+    fn first_endpoint(&self) -> String {
+        let first = &self.names[0];
+        format!("https://{}:2379", self.host(first).address())
     }
 
     /// Client URLs of all members.
@@ -138,20 +155,14 @@ impl Cluster {
 
     /// Loads keys into the first member.
     pub(crate) async fn load(&self, count: usize) -> Vec<Acked> {
-        load(
-            &self.endpoints(&["m1"])[0],
-            Some(&self.tls),
-            "load/",
-            count,
-            100,
-        )
-        .await
-        .unwrap()
+        load(&self.first_endpoint(), Some(&self.tls), "load/", count, 100)
+            .await
+            .unwrap()
     }
 
     /// Starts a writer on the first member.
     pub(crate) async fn writer(&self) -> Writer {
-        let config = WriterConfig::new(self.endpoints(&["m1"]), Some(self.tls.clone()));
+        let config = WriterConfig::new(vec![self.first_endpoint()], Some(self.tls.clone()));
         Writer::start(config).await.unwrap()
     }
 
@@ -171,7 +182,7 @@ impl Cluster {
 
     /// The ids of the listed members.
     pub(crate) fn ids(&self) -> Vec<String> {
-        let endpoint = format!("--endpoints={}", self.endpoints(&["m1"])[0]);
+        let endpoint = format!("--endpoints={}", self.first_endpoint());
         let ca = format!("--cacert={}", self.tls.ca.display());
         let list = [
             "member",

@@ -1,6 +1,6 @@
 //! `etcdha manifest systemd`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report};
 use crate::manifest::UnitFiles;
+use crate::model::ServiceSpec;
 use crate::ops::manifest_render::{UnitRequest, render_service, store_unit};
 
 /// Print the systemd unit of an etcd member on a host of its own
@@ -32,32 +33,19 @@ pub(super) struct SystemdArgs {
     #[command(flatten)]
     choice: MemberChoice,
 
-    /// The etcd program on the host
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/usr/bin/etcd",
-        help_heading = "Target"
-    )]
-    etcd_binary: PathBuf,
+    /// The etcd program on the host [default: etcd.service.binary, /usr/bin/etcd]
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    etcd_binary: Option<PathBuf>,
 
-    /// User that runs it; it reads the keys and owns the data directory
-    #[arg(
-        long,
-        value_name = "USER",
-        default_value = "etcd",
-        help_heading = "Target"
-    )]
-    run_as: String,
+    /// User that runs it; it reads the keys and owns the data directory [default: etcd.service.user,
+    /// etcd]
+    #[arg(long, value_name = "USER", help_heading = "Target")]
+    run_as: Option<String>,
 
-    /// Where the environment file will be on the host
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/etcd/etcd.env",
-        help_heading = "Target"
-    )]
-    environment_file: PathBuf,
+    /// Where the environment file will be on the host [default: etcd.service.environmentFile,
+    /// /etc/etcd/etcd.env]
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    environment_file: Option<PathBuf>,
 
     /// Directory to write etcd.service and the environment file into, instead of printing
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -71,12 +59,9 @@ pub(super) struct SystemdArgs {
     cluster: ClusterArgs,
 }
 
-/// Name of the unit.
-const UNIT: &str = "etcd.service";
-
 struct UnitReport {
     member: String,
-    environment_file: PathBuf,
+    service: ServiceSpec,
     files: UnitFiles,
 }
 
@@ -87,16 +72,16 @@ impl Report for UnitReport {
         v1::SystemdUnit {
             member: self.member.clone(),
             unit: self.files.unit.clone(),
-            environment_file: self.environment_file.display().to_string(),
+            environment_file: self.service.environment_file.display().to_string(),
             environment: self.files.environment.clone(),
         }
     }
 
     fn page(&self, page: &mut Page) {
-        page.line(format!("# /etc/systemd/system/{UNIT}"));
+        page.line(format!("# {}", self.service.unit.display()));
         page.line(&self.files.unit);
         page.blank();
-        page.line(format!("# {}", self.environment_file.display()));
+        page.line(format!("# {}", self.service.environment_file.display()));
         page.line(&self.files.environment);
     }
 }
@@ -105,32 +90,52 @@ pub(super) fn run(args: &SystemdArgs, global: &GlobalArgs, output: &Output) -> O
     let spec = load(global, &args.cluster)?;
     let member = args.choice.resolve(&spec, "manifest systemd")?;
     let name = member.member.name.to_string();
+    let service = args.over(spec.etcd.service.clone());
     let request = UnitRequest {
         member,
-        binary: args.etcd_binary.clone(),
-        user: args.run_as.clone(),
-        environment_file: args.environment_file.clone(),
+        service: &service,
     };
     let files = render_service(&request).map_err(|error| CliError::usage(error.to_string()))?;
     let Some(dir) = &args.out_dir else {
-        let environment_file = args.environment_file.clone();
         output.emit(&UnitReport {
             member: name,
-            environment_file,
+            service,
             files,
         })?;
         return Ok(ExitCode::Done);
     };
-    let environment = args.environment_file.file_name().unwrap_or_default();
-    let environment = environment.to_string_lossy();
+    let name_of = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let (unit, environment) = (name_of(&service.unit), name_of(&service.environment_file));
     let named = [
-        (UNIT, files.unit.as_str()),
+        (unit.as_str(), files.unit.as_str()),
         (&environment, files.environment.as_str()),
     ];
     store_unit(dir, named, args.force)?.map_err(CliError::refusal)?;
     output.note(format!(
-        "Wrote {UNIT} and {environment} into {}.",
+        "Wrote {unit} and {environment} into {}.",
         dir.display()
     ));
     Ok(ExitCode::Done)
+}
+
+impl SystemdArgs {
+    /// These flags over what the cluster file says.
+    fn over(&self, mut service: ServiceSpec) -> ServiceSpec {
+        let paths = [
+            (&mut service.binary, &self.etcd_binary),
+            (&mut service.environment_file, &self.environment_file),
+        ];
+        for (path, wish) in paths {
+            if let Some(wish) = wish {
+                path.clone_from(wish);
+            }
+        }
+        if let Some(user) = &self.run_as {
+            service.user.clone_from(user);
+        }
+        service
+    }
 }

@@ -298,6 +298,12 @@ fn host_paths(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
     let paths = [
         ("etcd.dataDir", spec.etcd.data_dir.as_path()),
         ("pki.hostDir", spec.pki.host_dir.as_path()),
+        ("etcd.service.unit", spec.etcd.service.unit.as_path()),
+        (
+            "etcd.service.environmentFile",
+            spec.etcd.service.environment_file.as_path(),
+        ),
+        ("etcd.service.binary", spec.etcd.service.binary.as_path()),
     ];
     for (path, value) in paths {
         let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
@@ -306,6 +312,15 @@ fn host_paths(spec: &ClusterSpec, found: &mut Vec<Mistake>) {
             let mistake = Mistake::error(path, format!("{path}: {value:?} is no place on a host"));
             found.push(mistake.expected("an absolute path without .."));
         }
+    }
+    let unit = &spec.etcd.service.unit;
+    if unit
+        .extension()
+        .is_none_or(|extension| extension != "service")
+    {
+        let path = "etcd.service.unit";
+        let mistake = Mistake::error(path, format!("{path}: {unit:?} is no service's unit"));
+        found.push(mistake.expected("such as /etc/systemd/system/etcd.service"));
     }
     let (data, pki) = (&spec.etcd.data_dir, &spec.pki.host_dir);
     if data.starts_with(pki) || pki.starts_with(data) {

@@ -53,6 +53,35 @@ pub struct EtcdSpec {
     /// Requests and limits of the static pod's container.
     #[schemars(default)]
     pub resources: Resources,
+    /// The systemd unit of each member in an external topology.
+    #[schemars(default)]
+    pub service: ServiceSpec,
+}
+
+/// A member under systemd. Paths are those on its host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields, default)]
+pub struct ServiceSpec {
+    /// The unit's file.
+    pub unit: PathBuf,
+    /// The file with etcd's flags as variables, which the unit names.
+    pub environment_file: PathBuf,
+    /// The etcd program.
+    pub binary: PathBuf,
+    /// The user that runs it: reads the keys and owns the data directory.
+    pub user: String,
+}
+
+impl Default for ServiceSpec {
+    fn default() -> Self {
+        Self {
+            unit: PathBuf::from("/etc/systemd/system/etcd.service"),
+            environment_file: PathBuf::from("/etc/etcd/etcd.env"),
+            binary: PathBuf::from("/usr/bin/etcd"),
+            user: "etcd".to_owned(),
+        }
+    }
 }
 
 /// One flag of etcd.
@@ -115,6 +144,7 @@ impl EtcdSpec {
             snapshot_count: default_snapshot_count(),
             extra_args: Vec::new(),
             resources: Resources::default(),
+            service: ServiceSpec::default(),
         }
     }
 

@@ -23,7 +23,7 @@ mod schema;
 mod tests;
 
 pub use cluster::{ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology};
-pub use etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
+pub use etcd::{EtcdSpec, ExtraArg, ResourceList, Resources, ServiceSpec};
 pub use kubernetes::{ApiserverSpec, KubernetesSpec, NetworkingSpec, ProxyMode};
 pub use mistake::{Checked, Mistake, Position, Severity, SpecError};
 pub use pki::{CaFiles, PkiLayout, PkiSpec};

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use super::cluster::{ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology};
-use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
+use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources, ServiceSpec};
 use super::mistake::{Checked, Mistake, Severity, SpecError};
 use super::node::{self, Item};
 use super::parse_kubernetes::{self, APISERVER, KUBERNETES, NETWORKING};
@@ -18,6 +18,7 @@ use crate::model::{EtcdVersion, KeyAlgorithm, NodeName};
 pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("", ROOT),
     ("etcd", ETCD),
+    ("etcd.service", SERVICE),
     ("members[]", MEMBER),
     ("pki", PKI),
     ("kubernetes", KUBERNETES),
@@ -52,7 +53,9 @@ const ETCD: &[&str] = &[
     "snapshotCount",
     "extraArgs",
     "resources",
+    "service",
 ];
+const SERVICE: &[&str] = &["unit", "environmentFile", "binary", "user"];
 const MEMBER: &[&str] = &[
     "name",
     "address",
@@ -193,7 +196,23 @@ fn etcd(reader: &mut Reader<'_>, root: &Section<'_>) -> EtcdSpec {
         etcd.extra_args.extend(extra_arg(reader, &path, item));
     }
     etcd.resources = resources(reader, &section);
+    etcd.service = service(reader, &section);
     etcd
+}
+
+fn service(reader: &mut Reader<'_>, etcd: &Section<'_>) -> ServiceSpec {
+    let section = reader.section("etcd.service", etcd.get("service"), SERVICE);
+    let mut service = ServiceSpec::default();
+    let paths = [
+        ("unit", &mut service.unit),
+        ("environmentFile", &mut service.environment_file),
+        ("binary", &mut service.binary),
+    ];
+    for (key, path) in paths {
+        set(path, section.text(reader, key).map(PathBuf::from));
+    }
+    set(&mut service.user, section.text(reader, "user"));
+    service
 }
 
 /// `quotaBackendBytes` takes a number of bytes or a quantity such as `8Gi`.

@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use super::cluster::{ClusterSpec, MemberSpec};
-use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources};
+use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources, ServiceSpec};
 use super::pki::PkiSpec;
 use super::{API_VERSION, KIND, render_kubernetes};
 
@@ -130,6 +130,25 @@ fn etcd(text: &mut Text, etcd: &EtcdSpec) {
         "[{name: auto-compaction-retention, value: \"8\"}]",
     );
     resources(text, &etcd.resources);
+    service(text, &etcd.service);
+}
+
+fn service(text: &mut Text, service: &ServiceSpec) {
+    let mark = if *service == ServiceSpec::default() {
+        "# "
+    } else {
+        ""
+    };
+    text.note("The systemd unit of each member in an external topology.");
+    text.line(format_args!("  {mark}service:"));
+    for (key, path) in [
+        ("unit", &service.unit),
+        ("environmentFile", &service.environment_file),
+        ("binary", &service.binary),
+    ] {
+        text.line(format_args!("  {mark}  {key}: {}", self::path(path)));
+    }
+    text.line(format_args!("  {mark}  user: {}", scalar(&service.user)));
 }
 
 /// Whole gibibytes as such, for the eye.

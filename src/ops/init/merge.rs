@@ -208,6 +208,7 @@ pub(super) fn said_of_etcd(spec: &ClusterSpec) -> Vec<(&'static str, String)> {
         snapshot_count,
         extra_args,
         resources: _,
+        service: _,
     } = &spec.etcd;
     let or_default = |text: Option<String>| text.unwrap_or_else(|| "etcd's default".to_owned());
     vec![

@@ -12,7 +12,7 @@ mod preflight;
 mod tests;
 
 pub use observe::{Looked, ObserveError, observe};
-pub use observed::{CaFileState, Observed, ObservedTarget, PortState};
+pub use observed::{CaFileState, Observed, ObservedService, ObservedTarget, PortState};
 pub use plan::plan;
 pub use preflight::REFUSALS;
 

@@ -11,11 +11,13 @@ use crate::cluster::{
     self, ClusterAccess, ClusterError, ClusterView, MemberView, verify_consistency,
 };
 use crate::manifest::{attempt_of, holds_etcd_pod};
-use crate::model::{EtcdVersion, MemberSpec};
+use crate::model::{ClusterSpec, EtcdVersion, MemberSpec, Topology};
 use crate::node::LocalNode;
 use crate::ops::host_certificates::{Standard, judge};
 use crate::ops::issuing::{IssuingError, ca_files, load_authority, load_templates};
-use crate::ops::node_files::{MANIFEST_DIR, ca_in, etcd_manifest, kinds_for, local_node, pair_in};
+use crate::ops::node_files::{
+    MANIFEST_DIR, ca_in, etcd_manifest, kinds_for, local_node, pair_in, starter,
+};
 use crate::pki::inspect::{self, CertificateFacts};
 use crate::pki::{CertificateAuthority, Strictness};
 use crate::sys::files::{self, FileError};
@@ -23,7 +25,7 @@ use crate::sys::http_get::{self, HttpTls};
 use crate::sys::tcp::{self, TcpAnswer};
 
 use super::MemberAddRequest;
-use super::observed::{CaFileState, Observed, ObservedTarget, PortState};
+use super::observed::{CaFileState, Observed, ObservedService, ObservedTarget, PortState};
 
 /// How long a host may take to answer or refuse a connection.
 const PORT_PATIENCE: Duration = Duration::from_secs(3);
@@ -198,7 +200,7 @@ async fn target(
         port_state(member.address, client)
     );
     let ports = vec![(peer, peer_state), (client, client_state)];
-    let manifest = node.read(&etcd_manifest())?;
+    let manifest = node.read(&starter(spec))?;
     let mut certificates = Vec::new();
     for kind in kinds_for(member) {
         let paths = pair_in(&spec.pki.host_dir, spec, member, kind);
@@ -208,6 +210,7 @@ async fn target(
         name: member.name.clone(),
         data_dir: node.data_dir(&spec.etcd.data_dir)?,
         manifest: manifest.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        service: service(spec, &node)?,
         earlier_attempts: earlier_attempts(&node, &request.backup_dir)?,
         other_etcd_manifests: other_etcd_manifests(&node)?,
         ports,
@@ -215,6 +218,19 @@ async fn target(
         certificates,
         ca_file: ca_file(&node, request, standard.trusted)?,
     })
+}
+
+fn service(spec: &ClusterSpec, node: &LocalNode) -> Result<Option<ObservedService>, FileError> {
+    if spec.topology == Topology::Stacked {
+        return Ok(None);
+    }
+    let service = &spec.etcd.service;
+    let environment = node.read(&service.environment_file)?;
+    Ok(Some(ObservedService {
+        environment: environment.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        binary_is_there: node.local(&service.binary).is_file(),
+        account: node.account(&service.user)?,
+    }))
 }
 
 /// Reads the copies of manifests that earlier runs took away or replaced.

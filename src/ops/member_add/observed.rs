@@ -2,7 +2,7 @@
 
 use crate::cluster::{ClusterView, Consistency};
 use crate::model::{EtcdVersion, NodeName};
-use crate::node::DataDirState;
+use crate::node::{Account, DataDirState};
 use crate::ops::host_certificates::PairState;
 use crate::pki::{CertificateKind, TemplateSet};
 
@@ -33,8 +33,10 @@ pub struct ObservedTarget {
     pub name: NodeName,
     /// What its data directory holds.
     pub data_dir: DataDirState,
-    /// The manifest that stands where ours will be.
+    /// The manifest, or the unit, that stands where ours will be.
     pub manifest: Option<String>,
+    /// What a member under systemd needs there; none for a static pod.
+    pub service: Option<ObservedService>,
     /// The highest number of an attempt to start this member whose manifest was taken away again; 0
     /// where there was none.
     pub earlier_attempts: u32,
@@ -48,6 +50,17 @@ pub struct ObservedTarget {
     pub certificates: Vec<(CertificateKind, PairState)>,
     /// The CA's certificate on the host.
     pub ca_file: CaFileState,
+}
+
+/// What a member under systemd finds on its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedService {
+    /// The environment file that stands where ours will be.
+    pub environment: Option<String>,
+    /// Whether etcd is installed.
+    pub binary_is_there: bool,
+    /// The account that runs it.
+    pub account: Option<Account>,
 }
 
 /// What a TCP connection to a port meets.

@@ -1,6 +1,7 @@
 //! What `member add` refuses, before anything is changed.
 
 use crate::cluster::MemberView;
+use crate::manifest::is_unit_of;
 use crate::model::{MemberSpec, PeerUrl, bytes};
 use crate::node::DataDirState;
 use crate::ops::Refusal;
@@ -10,7 +11,7 @@ use super::MemberAddRequest;
 use super::observed::{CaFileState, Observed, ObservedTarget, PortState};
 
 /// Every refusal of this command; `docs/refusals.md` explains each.
-pub const REFUSALS: [&str; 20] = [
+pub const REFUSALS: [&str; 22] = [
     "no-quorum",
     "member-unhealthy",
     "alarm-raised",
@@ -31,6 +32,8 @@ pub const REFUSALS: [&str; 20] = [
     "unknown-member",
     "template-unusable",
     "manifest-impossible",
+    "user-unknown",
+    "program-missing",
 ];
 
 /// Most seconds by which clocks may differ. The measurement is good to one second; beyond this,
@@ -243,7 +246,8 @@ fn host_is_ready(
     for (port, state) in &target.ports {
         port_is_free(spec, *port, state, resuming)?;
     }
-    manifest_is_ours(target, resuming)?;
+    manifest_is_ours(request, target, resuming)?;
+    service_can_run(request, target)?;
     certificates_fit(request, target, observed)?;
     disk_is_large(request, target, observed)
 }
@@ -267,7 +271,10 @@ fn data_dir_is_free(
             format!("holds the data of member {member_id} of cluster {cluster_id}")
         }
         // The learner of an earlier run is just making its directory, or can't go on with it.
-        unborn if listed.is_some() && target.manifest.is_some() && unborn.is_unborn_member() => {
+        unborn
+            if (listed.is_some() && target.manifest.is_some() || is_staged(target))
+                && unborn.is_unborn_member() =>
+        {
             return Ok(());
         }
         DataDirState::Occupied(names) => format!("is not empty: {}", names.join(", ")),
@@ -305,17 +312,66 @@ fn port_is_free(
     }
 }
 
-fn manifest_is_ours(target: &ObservedTarget, resuming: bool) -> Result<(), Refusal> {
+fn manifest_is_ours(
+    request: &MemberAddRequest,
+    target: &ObservedTarget,
+    resuming: bool,
+) -> Result<(), Refusal> {
     let name = &target.name;
     if let Some(other) = target.other_etcd_manifests.first() {
         let what = format!("{other} on {name} holds an etcd pod as well");
         let fix = "the kubelet reads every file there: move it out of the manifest directory";
         return Err(Refusal::new("manifest-present", what, fix));
     }
+    if let (Some(service), false) = (&target.service, resuming) {
+        let spec = &request.spec.etcd.service;
+        let unit = target.manifest.as_ref().map(|_| &spec.unit);
+        if is_staged(target) {
+            return Ok(());
+        }
+        let environment = service.environment.as_ref();
+        let found = unit.or(environment.map(|_| &spec.environment_file));
+        let Some(found) = found else { return Ok(()) };
+        let what = format!("{name} has {} although it is no member", found.display());
+        let fix = "stop that etcd and move the file away first";
+        return Err(Refusal::new("manifest-present", what, fix));
+    }
     if target.manifest.is_some() && !resuming {
         let what = format!("{name} has an etcd manifest although it is no member");
         let fix = "move etcd.yaml out of the manifest directory first";
         return Err(Refusal::new("manifest-present", what, fix));
+    }
+    Ok(())
+}
+
+/// True where an earlier run has written the unit: it does so before the member is listed.
+fn is_staged(target: &ObservedTarget) -> bool {
+    let unit = target
+        .manifest
+        .as_deref()
+        .filter(|_| target.service.is_some());
+    unit.is_some_and(|unit| is_unit_of(unit, &target.name))
+}
+
+/// systemd starts nothing without its program and its user.
+fn service_can_run(request: &MemberAddRequest, target: &ObservedTarget) -> Result<(), Refusal> {
+    let Some(found) = &target.service else {
+        return Ok(());
+    };
+    let (name, service) = (&target.name, &request.spec.etcd.service);
+    if !found.binary_is_there {
+        let what = format!("{name} has no {}", service.binary.display());
+        let fix = format!(
+            "install etcd {} there, or set etcd.service.binary",
+            request.spec.etcd.version
+        );
+        return Err(Refusal::new("program-missing", what, fix));
+    }
+    if found.account.is_none() {
+        let user = &service.user;
+        let what = format!("{name} has no user {user}, who is to run etcd");
+        let fix = format!("on {name}: useradd --system --no-create-home {user}");
+        return Err(Refusal::new("user-unknown", what, fix));
     }
     Ok(())
 }

@@ -7,5 +7,6 @@ pub(super) mod crl;
 pub(super) mod files;
 pub(super) mod membership;
 pub(super) mod requests;
+pub(super) mod service;
 pub(super) mod wait;
 pub(super) mod write_through;

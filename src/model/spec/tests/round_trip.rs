@@ -169,6 +169,10 @@ prop_compose! {
         etcd.extra_args = args.into_iter().map(|(name, value)| ExtraArg { name, value }).collect();
         etcd.resources.requests.cpu = cpu;
         etcd.quota_backend_bytes = quota;
+        if external {
+            etcd.service.user = "etcd-2".into();
+            etcd.service.unit = "/etc/systemd/system/etcd 2.service".into();
+        }
         let mut spec = ClusterSpec::new(name, topology, etcd);
         for (index, (is_v6, host, names, root)) in members.into_iter().enumerate() {
             let address = if is_v6 { format!("fd00::{index}:{host:x}") } else { format!("10.0.{index}.{host}") };

@@ -12,6 +12,7 @@ fn the_schema_knows_every_key_with_a_description() {
         let properties = match *section {
             "" => &schema["properties"],
             "etcd" => &schema["$defs"]["EtcdSpec"]["properties"],
+            "etcd.service" => &schema["$defs"]["ServiceSpec"]["properties"],
             "members[]" => &schema["$defs"]["MemberSpec"]["properties"],
             "pki" => &schema["$defs"]["PkiSpec"]["properties"],
             "kubernetes" => &schema["$defs"]["KubernetesSpec"]["properties"],

@@ -88,6 +88,7 @@ pub(super) fn host(request: &MemberAddRequest, name: &str) -> ObservedTarget {
         name,
         data_dir: DataDirState::Empty,
         manifest: None,
+        service: None,
         earlier_attempts: 0,
         other_etcd_manifests: Vec::new(),
         ports: vec![(2380, PortState::Free), (2379, PortState::Free)],

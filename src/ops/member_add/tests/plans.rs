@@ -1,9 +1,10 @@
 //! The order of steps, from the beginning and from every half-way state.
 
 use super::facts::{CLUSTER, member, observed, prepare, request, unborn};
-use crate::model::MemberId;
-use crate::node::DataDirState;
-use crate::ops::member_add::{MemberAddRequest, Observed, PortState, plan};
+use crate::model::{MemberId, Topology};
+use crate::node::{Account, DataDirState};
+use crate::ops::member_add::{MemberAddRequest, Observed, ObservedService, PortState, plan};
+use crate::pki::CertificateKind;
 use crate::plan::{Action, FileExpectation, Plan, Undo, WriteFile};
 
 /// One line a step, as a person sees it.
@@ -225,4 +226,94 @@ fn with_three_voters_there_is_nothing_to_do() {
     observed.view.members.push(member("m3", 13, false));
     observed.targets.clear();
     assert!(plan(&request, &observed).unwrap().is_empty());
+}
+
+fn written_on(plan: &Plan, node: &str) -> Option<String> {
+    Some(manifest_of(plan, node).contents.clone())
+}
+
+/// The same growth with members under systemd.
+fn external() -> (MemberAddRequest, Observed) {
+    let mut request = request();
+    request.spec.topology = Topology::External;
+    for member in &mut request.spec.members {
+        member.roles = Topology::External.default_roles();
+    }
+    let mut observed = observed(&request);
+    for target in &mut observed.targets {
+        target
+            .certificates
+            .retain(|(kind, _)| *kind != CertificateKind::ApiserverEtcdClient);
+        target.service = Some(ObservedService {
+            environment: None,
+            binary_is_there: true,
+            account: Some(Account { uid: 112, gid: 118 }),
+        });
+    }
+    (request, observed)
+}
+
+#[test]
+fn under_systemd_a_person_starts_what_was_written() {
+    let (request, observed) = external();
+    let plan = plan(&request, &observed).unwrap();
+    insta::assert_snapshot!(lines(&plan));
+    let give = plan.steps.iter().find_map(|step| match &step.action {
+        Action::GiveFiles(give) => Some(give),
+        _ => None,
+    });
+    insta::assert_snapshot!(serde_json::to_string_pretty(give.unwrap()).unwrap());
+    let mut unit = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::WriteFile(file) => Some(file),
+        _ => None,
+    });
+    let unit = unit.next().unwrap();
+    assert_eq!(
+        unit.path,
+        std::path::Path::new("/etc/systemd/system/etcd.service")
+    );
+    assert!(unit.contents.contains("User=etcd\n"), "{}", unit.contents);
+}
+
+#[test]
+fn a_service_that_runs_is_left_to_run_and_needs_nobody() {
+    let (request, mut observed) = external();
+    let first = plan(&request, &observed).unwrap();
+    let written: Vec<_> = first
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::WriteFile(file) if step.on == "m2" => Some(file.contents.clone()),
+            _ => None,
+        })
+        .collect();
+    observed.view.members.push(member("m2", 12, true));
+    let target = &mut observed.targets[0];
+    prepare(target, Some(written[0].clone()));
+    target.service.as_mut().unwrap().environment = Some(written[1].clone());
+    target.data_dir = DataDirState::Member {
+        member_id: MemberId(12),
+        cluster_id: CLUSTER,
+    };
+    target.ports = vec![(2380, PortState::InUse), (2379, PortState::InUse)];
+    let again = plan(&request, &observed).unwrap();
+    let of_m2 = |wanted: fn(&Action) -> bool| {
+        again
+            .steps
+            .iter()
+            .any(|step| step.on == "m2" && wanted(&step.action))
+    };
+    assert!(!of_m2(|action| matches!(
+        action,
+        Action::StartService { .. }
+    )));
+    assert!(of_m2(|action| matches!(
+        action,
+        Action::WaitCaughtUp { .. }
+    )));
+    // m3 waits for its turn: staged by the first run, tried and not listed yet.
+    observed.targets[1].manifest = written_on(&first, "m3");
+    observed.targets[1].data_dir = DataDirState::Occupied(vec!["member".into()]);
+    let again = plan(&request, &observed).unwrap();
+    assert!(lines(&again).contains("promote m3"));
 }

@@ -4,16 +4,41 @@ use std::collections::BTreeSet;
 
 use super::facts::{CLUSTER, member, observed, request, unborn};
 use crate::cluster::Alarm;
-use crate::model::{ClusterId, MemberId};
-use crate::node::DataDirState;
+use crate::model::{ClusterId, MemberId, Topology};
+use crate::node::{Account, DataDirState};
 use crate::ops::Refusal;
 use crate::ops::host_certificates::PairState;
-use crate::ops::member_add::{CaFileState, MemberAddRequest, Observed, PortState, REFUSALS, plan};
+use crate::ops::member_add::{
+    CaFileState, MemberAddRequest, Observed, ObservedService, PortState, REFUSALS, plan,
+};
+
+/// Makes the members systemd services, and gives the first one's.
+fn under_systemd<'a>(
+    request: &mut MemberAddRequest,
+    observed: &'a mut Observed,
+) -> &'a mut ObservedService {
+    request.spec.topology = Topology::External;
+    for target in &mut observed.targets {
+        target.service = Some(ObservedService {
+            environment: None,
+            binary_is_there: true,
+            account: Some(Account { uid: 112, gid: 118 }),
+        });
+    }
+    observed.targets[0].service.as_mut().unwrap()
+}
 
 /// A disturbance and the id it is refused with.
 type Case = (&'static str, fn(&mut MemberAddRequest, &mut Observed));
 
-const CASES: [Case; 36] = [
+const CASES: [Case; 39] = [
+    ("program-missing", |r, o| {
+        under_systemd(r, o).binary_is_there = false;
+    }),
+    ("user-unknown", |r, o| under_systemd(r, o).account = None),
+    ("manifest-present", |r, o| {
+        under_systemd(r, o).environment = Some("ETCD_NAME=other\n".into());
+    }),
     ("no-quorum", |_, o| o.view.has_quorum = false),
     ("alarm-raised", |_, o| raise(o, "NOSPACE")),
     ("alarm-raised", |_, o| raise(o, "CORRUPT")),

@@ -9,6 +9,7 @@ mod kubernetes;
 mod machine;
 mod pods;
 mod seclusion;
+mod service;
 
 pub use config::HostConfig;
 pub use daemon::Daemon;
