@@ -319,9 +319,8 @@ impl<'a> Builder<'a> {
         let cluster = &self.request.spec;
         let directory = &cluster.pki.host_dir;
         let mut owned = vec![cluster.etcd.data_dir.clone(), ca_in(directory, cluster)];
-        // The apiserver's pair is not etcd's.
-        let kinds = target.certificates.iter().map(|(kind, _)| *kind);
-        for kind in kinds.filter(|kind| *kind != CertificateKind::ApiserverEtcdClient) {
+        // The other pairs are of etcd's clients.
+        for kind in [CertificateKind::Server, CertificateKind::Peer] {
             let pair = pair_in(directory, cluster, spec, kind);
             owned.extend([pair.cert, pair.key]);
         }

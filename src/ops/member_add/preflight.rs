@@ -244,7 +244,8 @@ fn host_is_ready(
     let resuming = listed.is_some();
     data_dir_is_free(request, target, listed, observed)?;
     for (port, state) in &target.ports {
-        port_is_free(spec, *port, state, resuming)?;
+        // A service that waits to be listed is started again and again.
+        port_is_free(spec, *port, state, resuming || is_staged(target))?;
     }
     manifest_is_ours(request, target, resuming)?;
     service_can_run(request, target)?;

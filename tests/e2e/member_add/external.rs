@@ -95,12 +95,16 @@ fn files_below(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Keys and data are etcd's and nobody else's.
+/// The keys that etcd serves with, and its data, are its own and nobody else's.
 fn etcd_owns_its_files(host: &Host) {
     let pki = host.path("/etc/kubernetes/pki/etcd");
-    for name in ["server.key", "peer.key", "healthcheck-client.key"] {
+    for (name, owner) in [
+        ("server.key", ETCD),
+        ("peer.key", ETCD),
+        ("healthcheck-client.key", 0),
+    ] {
         let key = fs::metadata(pki.join(name)).unwrap();
-        assert_eq!((key.uid(), key.mode() & 0o777), (ETCD, 0o600), "{name}");
+        assert_eq!((key.uid(), key.mode() & 0o777), (owner, 0o600), "{name}");
     }
     let directory = fs::metadata(&pki).unwrap();
     assert_eq!((directory.uid(), directory.gid()), (0, ETCD));
