@@ -4,3 +4,4 @@ mod config;
 mod discover;
 mod grown;
 mod master;
+mod uploaded;
