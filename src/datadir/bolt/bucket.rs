@@ -42,33 +42,36 @@ impl Bucket {
     pub fn is_inline(&self) -> bool {
         matches!(self.root, BucketRoot::Inline { .. })
     }
-}
 
-/// Reads an entry of the list of buckets.
-pub(super) fn parse_bucket(entry: &Entry<'_>) -> Result<Bucket, Defect> {
-    let damaged = |reason| Defect {
-        page: entry.page,
-        element: Some(entry.element),
-        offset: entry.offset,
-        kind: DefectKind::BucketHeader(reason),
-    };
-    if entry.value.len() < HEADER_BYTES {
-        return Err(damaged("it is shorter than 16 bytes"));
+    /// Reads an entry of the list of buckets.
+    ///
+    /// # Errors
+    /// A header that makes no sense.
+    pub fn parse(entry: &Entry<'_>) -> Result<Self, Defect> {
+        let damaged = |reason| Defect {
+            page: entry.page,
+            element: Some(entry.element),
+            offset: entry.offset,
+            kind: DefectKind::BucketHeader(reason),
+        };
+        if entry.value.len() < HEADER_BYTES {
+            return Err(damaged("it is shorter than 16 bytes"));
+        }
+        let root = match u64_at(entry.value, 0) {
+            0 => BucketRoot::Inline {
+                page: inline_page(&entry.value[HEADER_BYTES..]).map_err(damaged)?,
+                offset: entry.value_offset() + HEADER_BYTES as u64,
+            },
+            page => BucketRoot::Page(page),
+        };
+        Ok(Self {
+            name: entry.key.to_vec(),
+            sequence: u64_at(entry.value, 8),
+            root,
+            listed_on: entry.page,
+            listed_at: entry.offset,
+        })
     }
-    let root = match u64_at(entry.value, 0) {
-        0 => BucketRoot::Inline {
-            page: inline_page(&entry.value[HEADER_BYTES..]).map_err(damaged)?,
-            offset: entry.value_offset() + HEADER_BYTES as u64,
-        },
-        page => BucketRoot::Page(page),
-    };
-    Ok(Bucket {
-        name: entry.key.to_vec(),
-        sequence: u64_at(entry.value, 8),
-        root,
-        listed_on: entry.page,
-        listed_at: entry.offset,
-    })
 }
 
 fn inline_page(page: &[u8]) -> Result<Vec<u8>, &'static str> {

@@ -1,6 +1,6 @@
 //! A database image in a file: which meta page counts, how long the image is, what follows it.
 
-use super::bucket::{Bucket, parse_bucket};
+use super::bucket::Bucket;
 use super::entries::Entries;
 use super::error::BoltError;
 use super::meta::{Meta, MetaDefect, is_big_endian};
@@ -125,7 +125,7 @@ impl<R: ReadAt> Image<R> {
         let mut buckets = Vec::new();
         while let Some(step) = walk.step()? {
             match step {
-                Step::Entry(entry) => buckets.push(parse_bucket(&entry)?),
+                Step::Entry(entry) => buckets.push(Bucket::parse(&entry)?),
                 Step::Defect(defect) => return Err(defect.into()),
             }
         }

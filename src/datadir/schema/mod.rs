@@ -12,7 +12,7 @@ mod revision;
 
 pub use alarm::{AlarmKind, AlarmMember};
 pub use buckets::BucketName;
-pub use key_value::KeyValue;
+pub use key_value::{KeyValue, KeyValueError, KeyValueRef};
 pub use lease::Lease;
 pub use member::{MemberJson, MemberJsonError, member_key, parse_member_key};
 pub use meta_keys::{ConfState, MetaKey};
