@@ -16,6 +16,7 @@ pub mod node;
 pub mod datadir;
 pub mod manifest;
 pub mod pki;
+pub mod snapshot;
 
 pub mod sys;
 

@@ -1,0 +1,29 @@
+//! The SHA-256 that a snapshot ends with: is the image what the server sent?
+//!
+//! It is the only thing that tells a flipped bit in a value.
+
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use crate::datadir::bolt::ReadAt;
+
+const BLOCK_BYTES: u64 = 1024 * 1024;
+
+/// The SHA-256 of the first `bytes` bytes, read front to back in big blocks.
+///
+/// # Errors
+/// Where the source fails or ends before.
+pub fn digest<R: ReadAt + ?Sized>(source: &R, bytes: u64) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut block = vec![0; usize::try_from(bytes.min(BLOCK_BYTES)).unwrap_or(0)];
+    let mut offset = 0;
+    while offset < bytes {
+        let length = usize::try_from((bytes - offset).min(BLOCK_BYTES)).unwrap_or(0);
+        let block = &mut block[..length];
+        source.read_exact_at(block, offset)?;
+        hash.update(&*block);
+        offset += length as u64;
+    }
+    Ok(hash.finalize().into())
+}

@@ -1,0 +1,172 @@
+//! The number that a living member answers to `Maintenance/HashKV`, from a file alone.
+//!
+//! Format: etcd's `server/storage/mvcc/{hash,kvstore,index}.go`. The hash is CRC-32C of `key` and of keys and values of
+//! the bucket `key` up to a revision; of what lies at or before the compaction only what was alive at that revision.
+//!
+//! What a later change makes dead is known only when that change is met. So that one pass does, the
+//! entries up to the compaction are remembered by their checksums, which are joined at the end.
+
+use super::crc::Joiner;
+use super::error::SnapshotError;
+use super::live::{Digester, KeyMap};
+use super::marks::{Marks, find};
+use super::status::{change_of, revision_of};
+use crate::datadir::bolt::{Image, ReadAt};
+use crate::datadir::schema::{BucketName, RevisionKey};
+
+/// A HashKV, to be compared with one of the same revision and compaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashKv {
+    /// The hash.
+    pub hash: u32,
+    /// The revision it is of.
+    pub revision: i64,
+    /// The revision that history begins at; −1 where nothing was compacted, as the server gives it.
+    pub compact_revision: i64,
+    /// The revision the store is at.
+    pub current_revision: i64,
+    /// User keys alive at `revision`.
+    pub live_keys: u64,
+}
+
+/// The HashKV at a revision, or at the last one. Reads the bucket `key` once.
+///
+/// # Errors
+/// A source that fails, a file that is damaged, a revision that is compacted or in the future.
+pub fn hash_kv<R: ReadAt>(
+    image: &Image<R>,
+    revision: Option<i64>,
+) -> Result<HashKv, SnapshotError> {
+    let buckets = image.buckets()?;
+    let marks = Marks::read(image, &buckets)?;
+    let mut hasher = KvHasher::new(&marks, revision)?;
+    let mut entries = image.entries(find(&buckets, BucketName::Key)?);
+    while let Some(entry) = entries.next()? {
+        let revision = revision_of(&entry)?;
+        let change = change_of(&entry)?;
+        hasher.note(revision, change.key, entry.key, entry.value)?;
+    }
+    hasher.finish()
+}
+
+/// A HashKV in the making.
+#[derive(Debug)]
+pub(super) struct KvHasher {
+    marks: Marks,
+    wanted: Option<i64>,
+    last: i64,
+    /// The entries at or before the compaction.
+    old: Vec<Old>,
+    /// The checksum of those behind it, and their bytes.
+    recent: u32,
+    recent_bytes: u64,
+    digester: Digester,
+    /// The user keys alive: where in `old` their last change is, or [`RECENT`].
+    alive: KeyMap<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Old {
+    checksum: u32,
+    /// Bytes; the top bit says that a later change, or a delete, made it dead.
+    bytes: u32,
+}
+
+const DEAD: u32 = 1 << 31;
+const RECENT: u32 = u32::MAX;
+
+impl KvHasher {
+    pub(super) fn new(marks: &Marks, wanted: Option<i64>) -> Result<Self, SnapshotError> {
+        if let (Some(wanted), Some(compacted)) = (wanted, marks.compacted())
+            && wanted < compacted
+        {
+            return Err(SnapshotError::Compacted { wanted, compacted });
+        }
+        Ok(Self {
+            marks: marks.clone(),
+            wanted,
+            last: 0,
+            old: Vec::new(),
+            recent: crc32c::crc32c(b""),
+            recent_bytes: 0,
+            digester: Digester::default(),
+            alive: KeyMap::default(),
+        })
+    }
+
+    /// Takes the next entry of the bucket.
+    pub(super) fn note(
+        &mut self,
+        revision: RevisionKey,
+        user_key: &[u8],
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), SnapshotError> {
+        self.last = revision.main;
+        if self.wanted.is_some_and(|wanted| revision.main > wanted) {
+            return Ok(());
+        }
+        let compacted = self.marks.compacted();
+        let is_old = compacted.is_some_and(|compacted| revision.main <= compacted);
+        let place = if is_old {
+            u32::try_from(self.old.len())
+                .ok()
+                .filter(|place| *place < RECENT)
+                .ok_or(SnapshotError::TooManyEntries)?
+        } else {
+            RECENT
+        };
+        let digest = self.digester.digest(user_key);
+        let before = if revision.is_tombstone {
+            self.alive.remove(&digest)
+        } else {
+            self.alive.insert(digest, place)
+        };
+        if let Some(dead) = before.and_then(|place| self.old.get_mut(place as usize)) {
+            dead.bytes |= DEAD;
+        }
+        if !is_old {
+            let sum = crc32c::crc32c_append(self.recent, key);
+            self.recent = crc32c::crc32c_append(sum, value);
+            self.recent_bytes += (key.len() + value.len()) as u64;
+        } else if !(revision.is_tombstone && Some(revision.main) == compacted) {
+            let bytes = u32::try_from(key.len() + value.len()).unwrap_or(DEAD);
+            if bytes >= DEAD {
+                return Err(SnapshotError::TooManyEntries);
+            }
+            let mark = if revision.is_tombstone { DEAD } else { 0 };
+            self.old.push(Old {
+                checksum: crc32c::crc32c_append(crc32c::crc32c(key), value),
+                bytes: bytes | mark,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<HashKv, SnapshotError> {
+        let current = self.marks.current_revision(self.last);
+        let revision = self.wanted.unwrap_or(current);
+        if revision > current {
+            return Err(SnapshotError::Future {
+                wanted: revision,
+                current,
+            });
+        }
+        let mut joiner = Joiner::new();
+        let mut hash = crc32c::crc32c(BucketName::Key.as_bytes());
+        // etcd skips nothing where nothing is alive.
+        let keeps_all = self.alive.is_empty();
+        for old in &self.old {
+            if keeps_all || old.bytes & DEAD == 0 {
+                hash = joiner.join(hash, old.checksum, u64::from(old.bytes & !DEAD));
+            }
+        }
+        Ok(HashKv {
+            hash: joiner.join(hash, self.recent, self.recent_bytes),
+            revision,
+            compact_revision: self.marks.compacted().unwrap_or(-1),
+            current_revision: current,
+            live_keys: self.alive.len() as u64,
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Can this snapshot be restored, and is it what the server sent?
+//!
+//! Invariant: everything that is wrong is found in one run, up to a cap; a finding names the offset; the
+//! file is read front to back once for its digest, beside one walk over its entries.
+
+mod contents;
+mod finding;
+mod leases;
+mod pages;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::thread;
+
+use contents::Contents;
+use finding::Findings;
+
+use super::digest::digest;
+use super::error::SnapshotError;
+use super::hash_kv::HashKv;
+use super::marks::Marks;
+use crate::datadir::bolt::{BoltError, Image, ReadAt, Trailer};
+
+pub use finding::{Finding, Severity};
+pub use rule::Rule;
+
+/// How to judge.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyOptions {
+    /// A digest that is missing or does not fit is a warning only: for the copy of a database file.
+    pub skip_hash_check: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// The SHA-256 of the image, where one follows it and was computed.
+    pub sha256: Option<[u8; 32]>,
+    /// What is wrong, errors and warnings in the order they were met; at most [`MAX_FINDINGS`].
+    pub findings: Vec<Finding>,
+    /// Errors, those behind the cap included.
+    pub errors: u64,
+    /// Warnings, those behind the cap included.
+    pub warnings: u64,
+    /// What the snapshot holds; absent where it cannot be opened.
+    pub contents: Option<VerifiedContents>,
+}
+
+/// What a snapshot holds that could be opened.
+#[derive(Clone, Debug)]
+pub struct VerifiedContents {
+    /// Bytes of a page.
+    pub page_bytes: u64,
+    /// Bytes of the image.
+    pub image_bytes: u64,
+    /// Pages in use by trees.
+    pub used_pages: u64,
+    /// All pages of the image.
+    pub pages: u64,
+    /// Entries of all buckets that could be read.
+    pub entries: u64,
+    /// Members recorded.
+    pub members: u64,
+    /// The bucket `meta`.
+    pub marks: Marks,
+    /// The version of the cluster that wrote it, where it is recorded.
+    pub cluster_version: Option<String>,
+    /// Its HashKV; absent where an error makes it meaningless.
+    pub hash_kv: Option<HashKv>,
+}
+
+pub use finding::MAX_FINDINGS;
+
+impl Verification {
+    /// True where a restore from it is sound.
+    pub fn is_restorable(&self) -> bool {
+        self.errors == 0
+    }
+}
+
+/// Reads the whole file and judges it.
+///
+/// # Errors
+/// Where the source cannot be read. Damage is a finding, not an error.
+pub fn verify<R: ReadAt + Sync>(
+    source: &R,
+    options: VerifyOptions,
+) -> Result<Verification, SnapshotError> {
+    let mut findings = Findings::default();
+    let file_bytes = source.size().map_err(|error| BoltError::Io {
+        offset: 0,
+        length: 0,
+        source: error,
+    })?;
+    let image = match Image::open(source) {
+        Ok(image) => image,
+        Err(error) if error.is_io() => return Err(error.into()),
+        Err(error) => {
+            pages::unusable(&error, &mut findings);
+            return Ok(summary(file_bytes, None, findings, None));
+        }
+    };
+    pages::metas(&image, &mut findings);
+    let bytes = image.digested_bytes();
+    let (sha256, contents) = thread::scope(|scope| {
+        // Reading front to back also brings in the pages that the walk wants next.
+        let sha256 = scope.spawn(|| match image.trailer() {
+            Trailer::Digest(_) => digest(source, bytes).map(Some),
+            Trailer::Absent | Trailer::Unknown { .. } => Ok(None),
+        });
+        let contents = Contents::read(&image, &mut findings);
+        (sha256.join(), contents)
+    });
+    let sha256 = match sha256 {
+        Ok(Ok(sha256)) => sha256,
+        Ok(Err(error)) => {
+            return Err(SnapshotError::Image(BoltError::Io {
+                offset: 0,
+                length: bytes,
+                source: error,
+            }));
+        }
+        // The digest has no reason to panic; if it did, so do we.
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    pages::trailer(&image, sha256, options, &mut findings);
+    let contents = contents?;
+    Ok(summary(file_bytes, sha256, findings, Some(contents)))
+}
+
+fn summary(
+    file_bytes: u64,
+    sha256: Option<[u8; 32]>,
+    findings: Findings,
+    contents: Option<VerifiedContents>,
+) -> Verification {
+    let (errors, warnings) = (findings.errors, findings.warnings);
+    Verification {
+        file_bytes,
+        sha256,
+        findings: findings.list,
+        errors,
+        warnings,
+        contents,
+    }
+}
