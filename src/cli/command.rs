@@ -21,6 +21,7 @@ use super::member::{self, MemberArgs};
 use super::output::Output;
 use super::overview;
 use super::resume::{self, ResumeArgs};
+use super::snapshot::{self, SnapshotArgs};
 use super::status::{self, StatusArgs};
 use super::undo::{self, UndoArgs};
 use super::version::{self, VersionArgs};
@@ -50,6 +51,7 @@ enum Command {
     Manifest(ManifestArgs),
     Member(MemberArgs),
     Resume(ResumeArgs),
+    Snapshot(SnapshotArgs),
     Status(StatusArgs),
     Undo(Box<UndoArgs>),
     Version(VersionArgs),
@@ -76,6 +78,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Member(args) => member::run(&args, &line.global, output),
         Command::Resume(args) => resume::run(&args, output),
         Command::Undo(args) => undo::run(&args, &line.global, output),
+        Command::Snapshot(args) => snapshot::run(&args, output),
         Command::Status(args) => status::run(&args, &line.global, output),
         Command::Version(args) => version::run(&args, output),
     }

@@ -27,6 +27,7 @@ mod reference;
 mod resume;
 mod runtime;
 mod secrets;
+mod snapshot;
 mod status;
 mod undo;
 mod version;

@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
     ("Change", &["member", "apiserver", "resume", "undo"]),
     ("Look", &["status"]),
-    ("Protect", &[]),
+    ("Protect", &["snapshot"]),
     ("Front end", &[]),
     ("More", &["completions", "man", "version", "help"]),
 ];

@@ -27,6 +27,7 @@ pub mod member_add;
 pub mod node_files;
 pub mod receipts;
 mod refusal;
+pub mod snapshot_look;
 
 pub use documents::write_documents;
 pub use refusal::Refusal;

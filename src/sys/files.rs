@@ -75,6 +75,19 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(failed("read", path))
 }
 
+/// Opens a regular file for reads at any place. A pipe or device has none.
+pub fn open_regular(path: &Path) -> Result<File, FileError> {
+    let metadata = fs::metadata(path).map_err(failed("read", path))?;
+    if metadata.is_dir() {
+        return Err(failed("read", path)(io::ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        let reason = "not a regular file, but a pipe or a device";
+        return Err(failed("read", path)(io::Error::other(reason)));
+    }
+    File::open(path).map_err(failed("read", path))
+}
+
 /// Fails where there is no such directory.
 pub fn demand_dir(path: &Path) -> Result<(), FileError> {
     fs::read_dir(path)

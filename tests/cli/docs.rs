@@ -6,6 +6,7 @@ use std::path::Path;
 use etcdha::cli::{ExitCode, reference};
 use etcdha::manifest::lint;
 use etcdha::pki::check::Rule;
+use etcdha::snapshot::verify;
 
 use crate::harness::check_document;
 
@@ -32,6 +33,11 @@ fn the_exit_codes_are_documented() {
 #[test]
 fn the_rules_for_certificates_are_documented() {
     check_document("docs/certificate-rules.md", &Rule::document());
+}
+
+#[test]
+fn the_rules_for_snapshots_are_documented() {
+    check_document("docs/snapshot-rules.md", &verify::Rule::document());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod kubeadm;
 mod manifest;
 mod plan;
 mod requests;
+mod snapshot;
 mod version;
 
 pub use apiserver::{
@@ -28,5 +29,10 @@ pub use plan::{Plan, PlanStep, UndoPlan};
 pub use requests::{
     CertificateRequestList, CertificateRevocation, CertificateSigning, MadeRequest,
     RevokedCertificate, SignedRequest,
+};
+pub use snapshot::{
+    SnapshotAlarm, SnapshotBucket, SnapshotFinding, SnapshotHashKv, SnapshotInspection,
+    SnapshotKey, SnapshotLease, SnapshotMember, SnapshotPrefix, SnapshotStatus,
+    SnapshotVerification,
 };
 pub use version::Version;

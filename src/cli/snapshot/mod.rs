@@ -1,0 +1,61 @@
+//! `etcdha snapshot`: one file a subcommand.
+
+mod hashkv;
+mod inspect;
+mod status;
+mod verify;
+
+use clap::{Args, Subcommand};
+
+use super::error::{CliError, Outcome};
+use super::exit_code::ExitCode;
+use super::output::{Output, Report};
+use crate::ops::snapshot_look::LookError;
+
+/// Look at snapshots and prove that they are sound
+#[derive(Args, Debug)]
+pub(super) struct SnapshotArgs {
+    #[command(subcommand)]
+    command: SnapshotCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SnapshotCommand {
+    Hashkv(hashkv::HashkvArgs),
+    Inspect(inspect::InspectArgs),
+    Status(status::StatusArgs),
+    Verify(verify::VerifyArgs),
+}
+
+pub(super) fn run(args: &SnapshotArgs, output: &Output) -> Outcome {
+    match &args.command {
+        SnapshotCommand::Hashkv(args) => hashkv::run(args, output),
+        SnapshotCommand::Inspect(args) => inspect::run(args, output),
+        SnapshotCommand::Status(args) => status::run(args, output),
+        SnapshotCommand::Verify(args) => verify::run(args, output),
+    }
+}
+
+/// Shows what was found. A file that is damaged is a problem found, not a failure of ours.
+fn show<T, R: Report>(
+    found: Result<T, LookError>,
+    report: impl FnOnce(T) -> R,
+    output: &Output,
+) -> Outcome {
+    match found {
+        Ok(found) => {
+            output.emit(&report(found))?;
+            Ok(ExitCode::Done)
+        }
+        Err(LookError::Damaged { path, source }) => {
+            let verify = format!(
+                "see all that is wrong: etcdha snapshot verify {}",
+                path.display()
+            );
+            let error = LookError::Damaged { path, source };
+            output.error(&CliError::from(error).fix(verify));
+            Ok(ExitCode::Problems)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
