@@ -17,4 +17,5 @@ mod kubeadm;
 mod manifest;
 mod openssl;
 mod root;
+mod snapshot_look;
 mod systemd;
