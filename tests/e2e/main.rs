@@ -21,4 +21,5 @@ mod kubeadm;
 mod kubernetes;
 mod member_add;
 mod mistakes;
+mod snapshot;
 mod support;

@@ -1,0 +1,3 @@
+//! Snapshots of real servers.
+
+mod looks;
