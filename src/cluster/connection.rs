@@ -12,13 +12,17 @@ use super::access::ClusterAccess;
 use super::error::{ClusterError, innermost};
 use super::member_list::{self, MemberInfo};
 
+/// Bytes that a member may send before it hears from us: a stream of a database should not wait for
+/// an answer every 64 KiB, HTTP/2's own measure.
+const WINDOW_BYTES: u32 = 1 << 20;
+
 /// A live connection to one endpoint.
 pub struct Connection {
     /// The endpoint it leads to.
     pub endpoint: ClientUrl,
     pub(super) client: Client,
     channel: Channel,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// What a member says about itself: `etcdctl endpoint status`.
@@ -63,6 +67,8 @@ impl Connection {
         let mut builder = Endpoint::from_shared(endpoint.to_string())
             .map_err(|error| fail(innermost(&error)))?
             .connect_timeout(access.timeout)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
             .tcp_nodelay(true);
         if let (Some(tls), crate::model::Scheme::Https) = (&access.tls, endpoint.0.scheme) {
             builder = builder
@@ -93,19 +99,28 @@ impl Connection {
         name: &'static str,
         call: impl Future<Output = Result<T, etcd_client::Error>>,
     ) -> Result<T, ClusterError> {
-        match tokio::time::timeout(self.timeout, call).await {
+        self.call_within(name, self.timeout, call).await
+    }
+
+    /// As [`Connection::call`], with a deadline of its own.
+    pub(super) async fn call_within<T>(
+        &self,
+        name: &'static str,
+        patience: Duration,
+        call: impl Future<Output = Result<T, etcd_client::Error>>,
+    ) -> Result<T, ClusterError> {
+        match tokio::time::timeout(patience, call).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.call_error(name, error)),
-            Err(_) => Err(self.timed_out(name)),
+            Err(_) => Err(self.timed_out(name, patience)),
         }
     }
 
-    fn timed_out(&self, call: &'static str) -> ClusterError {
-        let seconds = self.timeout.as_secs_f32();
+    fn timed_out(&self, call: &'static str, patience: Duration) -> ClusterError {
         ClusterError::Timeout {
             endpoint: self.endpoint.clone(),
             call,
-            seconds,
+            seconds: patience.as_secs_f32(),
         }
     }
 
@@ -174,7 +189,7 @@ impl Connection {
             Ok(Ok(answer)) => member_list::read(answer)
                 .ok_or_else(|| self.incomplete("MemberList", "the header or a member's id")),
             Ok(Err(status)) => Err(self.status_error("MemberList", &status)),
-            Err(_) => Err(self.timed_out("MemberList")),
+            Err(_) => Err(self.timed_out("MemberList", self.timeout)),
         }
     }
 

@@ -15,6 +15,7 @@ mod member_list;
 mod observe;
 mod pulse;
 mod quorum;
+mod snapshot;
 
 pub use access::{ClusterAccess, Credentials, TlsMaterial};
 pub use connection::{Connection, MemberStatus};
@@ -26,3 +27,4 @@ pub use member_list::MemberInfo;
 pub use observe::{Alarm, ClusterView, MemberView, observe};
 pub use pulse::{Pulse, PulseReport};
 pub use quorum::Quorum;
+pub use snapshot::{SnapshotPiece, SnapshotStream};

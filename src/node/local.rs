@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::datadir::WalIdentity;
 use crate::model::{ClusterId, MemberId, NodeName};
 use crate::sys::files::{self, FileError};
+use crate::sys::space;
 
 /// A node whose files are reachable below `root`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,12 +84,7 @@ impl LocalNode {
             let Some(parent) = path.parent() else { break };
             path = parent.to_owned();
         }
-        let stat = rustix::fs::statvfs(&path).map_err(|source| FileError {
-            doing: "ask for free space of",
-            path: path.clone(),
-            source: source.into(),
-        })?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        space::free_bytes(&path)
     }
 }
 

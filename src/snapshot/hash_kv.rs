@@ -11,7 +11,7 @@ use super::error::SnapshotError;
 use super::live::{Digester, KeyMap};
 use super::marks::{Marks, find};
 use super::status::{change_of, revision_of};
-use crate::datadir::bolt::{Image, ReadAt};
+use crate::datadir::bolt::{Bucket, Image, ReadAt};
 use crate::datadir::schema::{BucketName, RevisionKey};
 
 /// A HashKV, to be compared with one of the same revision and compaction.
@@ -39,8 +39,33 @@ pub fn hash_kv<R: ReadAt>(
 ) -> Result<HashKv, SnapshotError> {
     let buckets = image.buckets()?;
     let marks = Marks::read(image, &buckets)?;
-    let mut hasher = KvHasher::new(&marks, revision)?;
-    let mut entries = image.entries(find(&buckets, BucketName::Key)?);
+    hash_of(image, &buckets, &marks, revision)
+}
+
+/// The HashKV that a member answers which has compacted further than the file: up to `compacted`, at most
+/// the revision that is asked for.
+///
+/// # Errors
+/// As [`hash_kv`].
+pub fn hash_kv_compacted_at<R: ReadAt>(
+    image: &Image<R>,
+    revision: i64,
+    compacted: i64,
+) -> Result<HashKv, SnapshotError> {
+    let buckets = image.buckets()?;
+    let mut marks = Marks::read(image, &buckets)?;
+    marks.finished_compaction = marks.finished_compaction.max(Some(compacted));
+    hash_of(image, &buckets, &marks, Some(revision))
+}
+
+fn hash_of<R: ReadAt>(
+    image: &Image<R>,
+    buckets: &[Bucket],
+    marks: &Marks,
+    revision: Option<i64>,
+) -> Result<HashKv, SnapshotError> {
+    let mut hasher = KvHasher::new(marks, revision)?;
+    let mut entries = image.entries(find(buckets, BucketName::Key)?);
     while let Some(entry) = entries.next()? {
         let revision = revision_of(&entry)?;
         let change = change_of(&entry)?;

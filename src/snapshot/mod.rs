@@ -10,6 +10,9 @@ mod hash_kv;
 pub mod inspect;
 mod live;
 mod marks;
+mod receive;
+mod record;
+mod retention;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -17,6 +20,13 @@ pub mod verify;
 
 pub use digest::digest;
 pub use error::{EntryError, SnapshotError};
-pub use hash_kv::{HashKv, hash_kv};
+pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted_at};
 pub use marks::{MarkError, Marks, StorageVersion};
+pub use receive::{ReceiveError, Received, Receiver};
+#[cfg(test)]
+pub(crate) use record::tests::record as record_for_tests;
+pub use record::{
+    RecordError, RecordedCluster, RecordedHash, RecordedMember, SnapshotRecord, record_path,
+};
+pub use retention::{Reason, Retention};
 pub use status::{Status, status};

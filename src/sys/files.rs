@@ -53,7 +53,10 @@ pub struct FileError {
     pub source: io::Error,
 }
 
-fn failed<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
+pub(super) fn failed<'a>(
+    doing: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError {
         doing,
         path: path.to_owned(),
@@ -216,13 +219,23 @@ fn stage(
     mode: u32,
     sync: Syncing,
 ) -> Result<tempfile::NamedTempFile, FileError> {
+    let mut file = stage_empty(path, mode)?;
+    file.write_all(contents).map_err(failed("write", path))?;
+    if sync == Syncing::Each {
+        file.as_file().sync_all().map_err(failed("write", path))?;
+    }
+    Ok(file)
+}
+
+/// Makes the temporary neighbour of `path`, with the owner of the file that is there now.
+pub(super) fn stage_empty(path: &Path, mode: u32) -> Result<tempfile::NamedTempFile, FileError> {
     let directory = parent_of(path);
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     sweep(directory);
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(&format!(".{name}{STAGED}"))
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)
@@ -237,10 +250,6 @@ fn stage(
         let (uid, gid) = (old.uid(), old.gid());
         std::os::unix::fs::fchown(file.as_file(), Some(uid), Some(gid))
             .map_err(failed("keep the owner of", path))?;
-    }
-    file.write_all(contents).map_err(failed("write", path))?;
-    if sync == Syncing::Each {
-        file.as_file().sync_all().map_err(failed("write", path))?;
     }
     Ok(file)
 }
@@ -344,7 +353,7 @@ pub(super) fn sync_dir(directory: &Path) -> Result<(), FileError> {
 }
 
 /// Syncs the directory that holds `path`, so that a rename or removal survives a power cut.
-fn sync_parent(path: &Path) -> Result<(), FileError> {
+pub(super) fn sync_parent(path: &Path) -> Result<(), FileError> {
     sync_dir(parent_of(path))
 }
 

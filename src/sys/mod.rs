@@ -5,6 +5,8 @@ pub mod files;
 pub mod http_get;
 pub mod lock;
 pub mod pairs;
+pub mod space;
+pub mod staged;
 pub mod tcp;
 pub mod tls_probe;
 pub mod walk;
