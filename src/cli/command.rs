@@ -78,7 +78,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Member(args) => member::run(&args, &line.global, output),
         Command::Resume(args) => resume::run(&args, output),
         Command::Undo(args) => undo::run(&args, &line.global, output),
-        Command::Snapshot(args) => snapshot::run(&args, output),
+        Command::Snapshot(args) => snapshot::run(&args, &line.global, output),
         Command::Status(args) => status::run(&args, &line.global, output),
         Command::Version(args) => version::run(&args, output),
     }

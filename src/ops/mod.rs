@@ -28,6 +28,8 @@ pub mod node_files;
 pub mod receipts;
 mod refusal;
 pub mod snapshot_look;
+pub mod snapshot_save;
+pub mod snapshot_store;
 
 pub use documents::write_documents;
 pub use refusal::Refusal;

@@ -12,6 +12,7 @@ use crate::model::{ClientUrl, NodeName, PeerUrl};
 use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
 use super::service::GiveFiles;
+use super::snapshots::RemoveSnapshot;
 use super::step::Undo;
 
 /// One kind of change or wait. Paths are those on the node, below its root.
@@ -110,6 +111,8 @@ pub enum Action {
         /// How many voting members there must be.
         voters: usize,
     },
+    /// Removes a stored snapshot.
+    RemoveSnapshot(RemoveSnapshot),
     /// Gives a kube-apiserver another manifest.
     RepointApiserver(Box<Repoint>),
     /// Waits until the pod of an apiserver's manifest runs, is ready and reaches its etcd.
@@ -225,6 +228,7 @@ impl Action {
             Self::GiveFiles(_) => Undo::BestEffort("owners are kept"),
             Self::StartService { .. } => Undo::BestEffort("stop it by hand"),
             Self::Promote { .. } => Undo::None("remove it"),
+            Self::RemoveSnapshot(_) => Undo::None("it is gone"),
             Self::RepointApiserver(_) => Undo::Exact,
             // Going back restarts an apiserver, and must wait for each as going forward does.
             Self::ProveWriteThrough { .. } => Undo::None("etcdha apiserver rollback"),

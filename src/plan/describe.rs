@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::action::Action;
-use super::certificates::RequestIssue;
+use super::certificates::{CrlWrite, RequestIssue, RequestSign};
 use super::step::Undo;
 
 fn caught_up(
@@ -30,6 +30,27 @@ fn make_requests(f: &mut fmt::Formatter<'_>, requests: &[RequestIssue]) -> fmt::
     write!(f, " with {keys}")
 }
 
+fn sign_request(f: &mut fmt::Formatter<'_>, sign: &RequestSign) -> fmt::Result {
+    let path = sign.request_path.display();
+    write!(f, "sign {path} as {}: {}", sign.profile, sign.subject)?;
+    match sign.names.as_slice() {
+        [] => Ok(()),
+        names => write!(f, " ({})", names.join(" ")),
+    }
+}
+
+fn write_crl(f: &mut fmt::Formatter<'_>, crl: &CrlWrite) -> fmt::Result {
+    let (path, number) = (crl.path.display(), &crl.number);
+    match crl.serials.as_slice() {
+        [] => write!(f, "make list {number} in {path}"),
+        [one] => write!(f, "revoke {one} with list {number} in {path}"),
+        many => {
+            let count = counted(many.len(), "certificate");
+            write!(f, "revoke {count} with list {number} in {path}")
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -43,25 +64,8 @@ impl fmt::Display for Action {
                 many => write!(f, "write the CA certificate in {} places", many.len()),
             },
             Self::MakeRequests { requests } => make_requests(f, requests),
-            Self::SignRequest(sign) => {
-                let path = sign.request_path.display();
-                write!(f, "sign {path} as {}: {}", sign.profile, sign.subject)?;
-                match sign.names.as_slice() {
-                    [] => Ok(()),
-                    names => write!(f, " ({})", names.join(" ")),
-                }
-            }
-            Self::WriteCrl(crl) => {
-                let (path, number) = (crl.path.display(), &crl.number);
-                match crl.serials.as_slice() {
-                    [] => write!(f, "make list {number} in {path}"),
-                    [one] => write!(f, "revoke {one} with list {number} in {path}"),
-                    many => {
-                        let count = counted(many.len(), "certificate");
-                        write!(f, "revoke {count} with list {number} in {path}")
-                    }
-                }
-            }
+            Self::SignRequest(sign) => sign_request(f, sign),
+            Self::WriteCrl(crl) => write_crl(f, crl),
             Self::CopyCrl { path, .. } => write!(f, "copy the list to {} (PEM)", path.display()),
             Self::WriteFile(file) => write!(f, "write {}", file.what),
             Self::PrepareDataDir { path, .. } => {
@@ -91,6 +95,9 @@ impl fmt::Display for Action {
                 settle_seconds,
                 ..
             } => caught_up(f, *max_lag, *deadline_seconds, *settle_seconds),
+            Self::RemoveSnapshot(order) => {
+                write!(f, "remove snapshot {}", order.path.display())
+            }
             Self::RepointApiserver(repoint) => write!(f, "write {}", repoint.file.what),
             Self::WaitApiserver {
                 deadline_seconds, ..

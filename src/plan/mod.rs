@@ -12,6 +12,7 @@ mod describe;
 mod engine;
 mod receipt;
 mod service;
+mod snapshots;
 mod step;
 mod world;
 
@@ -24,5 +25,6 @@ pub use certificates::{
 pub use engine::{Applied, Events, Failure, Performer, Progress, apply, roll_back};
 pub use receipt::{Receipt, ReceiptError, StepRecord, StepState};
 pub use service::GiveFiles;
+pub use snapshots::RemoveSnapshot;
 pub use step::{Outcome, Plan, Step, StepError, Undo, VotersAfter};
 pub use world::World;

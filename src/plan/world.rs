@@ -10,7 +10,7 @@ use crate::pki::CertificateAuthority;
 
 use super::action::Action;
 use super::apply::{
-    apiserver, certs, crl, files, membership, requests, service, wait, write_through,
+    apiserver, certs, crl, files, membership, requests, service, snapshots, wait, write_through,
 };
 use super::engine::{Performer, Progress};
 use super::step::{Outcome, Step, StepError};
@@ -89,6 +89,7 @@ impl Performer for World {
                 deadline_seconds,
             } => membership::promote(self.access()?, member, *deadline_seconds).await,
             Action::VerifyMembers { voters } => membership::verify(self.access()?, *voters).await,
+            Action::RemoveSnapshot(order) => snapshots::remove(self, &step.on, order),
             Action::RepointApiserver(repoint) => apiserver::repoint(self, &step.on, repoint).await,
             Action::WaitApiserver {
                 target,
@@ -153,6 +154,7 @@ impl Performer for World {
             | Action::StartService { .. }
             | Action::WaitTried { .. }
             | Action::WriteCrl(_)
+            | Action::RemoveSnapshot(_)
             | Action::CopyCrl { .. }
             | Action::WaitStarted { .. }
             | Action::WaitCaughtUp { .. }

@@ -2,11 +2,15 @@
 
 mod hashkv;
 mod inspect;
+mod list;
+mod prune;
+mod save;
 mod status;
 mod verify;
 
 use clap::{Args, Subcommand};
 
+use super::args::GlobalArgs;
 use super::error::{CliError, Outcome};
 use super::exit_code::ExitCode;
 use super::output::{Output, Report};
@@ -23,14 +27,20 @@ pub(super) struct SnapshotArgs {
 enum SnapshotCommand {
     Hashkv(hashkv::HashkvArgs),
     Inspect(inspect::InspectArgs),
+    List(list::ListArgs),
+    Prune(prune::PruneArgs),
+    Save(Box<save::SaveArgs>),
     Status(status::StatusArgs),
     Verify(verify::VerifyArgs),
 }
 
-pub(super) fn run(args: &SnapshotArgs, output: &Output) -> Outcome {
+pub(super) fn run(args: &SnapshotArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     match &args.command {
         SnapshotCommand::Hashkv(args) => hashkv::run(args, output),
         SnapshotCommand::Inspect(args) => inspect::run(args, output),
+        SnapshotCommand::List(args) => list::run(args, global, output),
+        SnapshotCommand::Prune(args) => prune::run(args, global, output),
+        SnapshotCommand::Save(args) => save::run(args, global, output),
         SnapshotCommand::Status(args) => status::run(args, output),
         SnapshotCommand::Verify(args) => verify::run(args, output),
     }

@@ -8,5 +8,6 @@ pub(super) mod files;
 pub(super) mod membership;
 pub(super) mod requests;
 pub(super) mod service;
+pub(super) mod snapshots;
 pub(super) mod wait;
 pub(super) mod write_through;

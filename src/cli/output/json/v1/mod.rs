@@ -9,6 +9,7 @@ mod kubeadm;
 mod manifest;
 mod plan;
 mod requests;
+mod saved_snapshot;
 mod snapshot;
 mod version;
 
@@ -29,6 +30,10 @@ pub use plan::{Plan, PlanStep, UndoPlan};
 pub use requests::{
     CertificateRequestList, CertificateRevocation, CertificateSigning, MadeRequest,
     RevokedCertificate, SignedRequest,
+};
+pub use saved_snapshot::{
+    MemberReason, PrunedSnapshot, SnapshotItem, SnapshotList, SnapshotPruning, SnapshotSavePlan,
+    SnapshotSaved,
 };
 pub use snapshot::{
     SnapshotAlarm, SnapshotBucket, SnapshotFinding, SnapshotHashKv, SnapshotInspection,
