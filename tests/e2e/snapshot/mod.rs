@@ -1,3 +1,4 @@
 //! Snapshots of real servers.
 
 mod looks;
+mod save;
