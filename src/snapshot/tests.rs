@@ -101,3 +101,41 @@ fn an_inspection_counts_what_is_there() {
         assert_eq!(found.users, u64::from(has_auth));
     }
 }
+
+/// A tree with a branch and an overflow page; pages of 512 bytes.
+const BRANCH: &[u8] = include_bytes!("../../fuzz/corpus/snapshot/branch");
+
+#[test]
+fn sections_add_up_to_the_whole() {
+    let image = Image::open(BRANCH).unwrap();
+    let buckets = image.buckets().unwrap();
+    let (mut hash, mut total) = (0, 0);
+    for bucket in &buckets {
+        hash = crc32c::crc32c_append(hash, &bucket.name);
+        let mut entries = image.entries(bucket);
+        while let Some(entry) = entries.next().unwrap() {
+            hash = crc32c::crc32c_append(hash, entry.key);
+            hash = crc32c::crc32c_append(hash, entry.value);
+            total += 1;
+        }
+        for parts in 1..4 {
+            let sections = image.sections(bucket, parts).unwrap();
+            let is_key = bucket.name == b"key";
+            let expected = if is_key { usize::from(parts.min(2)) } else { 1 };
+            assert_eq!(sections.len(), expected);
+        }
+    }
+    let found = status(&image).unwrap();
+    assert_eq!((found.hash, found.total_key, found.revision), (hash, total, 7));
+}
+
+#[test]
+fn sections_that_share_a_page_are_damage() {
+    let mut bytes = BRANCH.to_vec();
+    // The second child of the branch on page 8 becomes the first one again.
+    let child = 8 * 512 + 16 + 16 + 8;
+    assert_eq!(bytes[child], 10);
+    bytes[child] = 9;
+    let image = Image::open(bytes).unwrap();
+    assert!(matches!(status(&image), Err(SnapshotError::Image(_))));
+}

@@ -1,6 +1,7 @@
 //! A bucket's entries one after another, for those who can do nothing with a damaged one.
 
 use super::error::BoltError;
+use super::page_set::PageSet;
 use super::read_at::ReadAt;
 use super::walk::{Step, Walk};
 
@@ -39,6 +40,10 @@ pub struct Entries<'a, R> {
 impl<'a, R: ReadAt> Entries<'a, R> {
     pub(super) fn new(walk: Walk<'a, R>) -> Self {
         Self { walk }
+    }
+
+    pub(super) fn into_reached(self) -> PageSet {
+        self.walk.into_reached()
     }
 
     /// The next entry; `None` behind the last one.

@@ -1,6 +1,7 @@
 //! A database image in a file: which meta page counts, how long the image is, what follows it.
 
 use super::bucket::Bucket;
+use super::defect::{Defect, DefectKind};
 use super::entries::Entries;
 use super::error::BoltError;
 use super::meta::{Meta, MetaDefect, is_big_endian};
@@ -135,6 +136,36 @@ impl<R: ReadAt> Image<R> {
     /// The entries of a bucket of this image, ascending by key.
     pub fn entries<'a>(&'a self, bucket: &'a Bucket) -> Entries<'a, R> {
         Entries::new(Walk::of_bucket(self, bucket, self.page_set()))
+    }
+
+    /// The entries of a bucket in up to `parts` pieces that follow each other. Together they are what
+    /// [`Image::entries`] gives, provided that [`Image::are_apart`] holds when they were read.
+    ///
+    /// # Errors
+    /// A source that fails.
+    pub fn sections<'a>(
+        &'a self,
+        bucket: &'a Bucket,
+        parts: u16,
+    ) -> Result<Vec<Entries<'a, R>>, BoltError> {
+        let walk = Walk::of_bucket(self, bucket, self.page_set());
+        let sections = walk.sections(parts)?;
+        Ok(sections.into_iter().map(Entries::new).collect())
+    }
+
+    /// Checks that no page was read by two sections, when all were read to their end.
+    ///
+    /// # Errors
+    /// The first page that was.
+    pub fn are_apart(&self, sections: Vec<Entries<'_, R>>) -> Result<(), BoltError> {
+        let mut all = self.page_set();
+        for section in sections {
+            if let Some(page) = all.merge(&section.into_reached()) {
+                let offset = page * self.page_size();
+                return Err(Defect::page(page, offset, DefectKind::ReachedTwice).into());
+            }
+        }
+        Ok(())
     }
 
     /// An empty set for the pages of this image.

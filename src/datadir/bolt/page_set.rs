@@ -40,6 +40,20 @@ impl PageSet {
         is_new
     }
 
+    /// Adds the ids of another set of the same bound; returns the first that is in both.
+    pub fn merge(&mut self, other: &Self) -> Option<u64> {
+        let mut first = None;
+        for (index, (word, added)) in self.words.iter_mut().zip(&other.words).enumerate() {
+            let common = *word & *added;
+            if common != 0 && first.is_none() {
+                first = Some(index as u64 * 64 + u64::from(common.trailing_zeros()));
+            }
+            *word |= added;
+            self.len += u64::from((added & !common).count_ones());
+        }
+        first
+    }
+
     /// True where the id is in the set.
     pub fn contains(&self, id: u64) -> bool {
         let word = usize::try_from(id / 64)

@@ -58,6 +58,8 @@ struct Branch {
     page: Vec<u8>,
     count: u16,
     next: u16,
+    /// The child to end before: all of them, or those of a section.
+    end: u16,
     floor: usize,
     previous: Range<usize>,
     has_leaves: bool,
@@ -138,6 +140,44 @@ impl<'a, R: ReadAt> Walk<'a, R> {
             last_key: Vec::new(),
             reached,
         }
+    }
+
+    /// Parts the walk into up to `parts` that follow each other, so that several can read at once. A
+    /// tree of one page, and one whose root is damaged, stays whole.
+    ///
+    /// # Errors
+    /// A source that fails.
+    pub(super) fn sections(mut self, parts: u16) -> Result<Vec<Self>, BoltError> {
+        let Some((id, referrer)) = self.root else {
+            return Ok(vec![self]);
+        };
+        let mut probe = Self::new(self.image, self.image.page_set());
+        match probe.enter(id, referrer) {
+            Err(error) if error.is_io() => return Err(error),
+            Err(_) => return Ok(vec![self]),
+            Ok(()) => {}
+        }
+        let Some(root) = probe.stack.pop() else {
+            return Ok(vec![self]);
+        };
+        self.root = None;
+        let parts = parts.clamp(1, root.count);
+        let bound = |part: u16| {
+            let children = u32::from(root.count) * u32::from(part) / u32::from(parts);
+            u16::try_from(children).unwrap_or(root.count)
+        };
+        let section = |part: u16| {
+            let mut walk = Self::new(self.image, self.image.page_set());
+            walk.stack.push(Branch {
+                page: root.page.clone(),
+                previous: 0..0,
+                next: bound(part),
+                end: bound(part + 1),
+                ..root
+            });
+            walk
+        };
+        Ok((0..parts).map(section).collect())
     }
 
     /// Gives the set of pages back, now with those of this tree.
@@ -239,7 +279,7 @@ impl<'a, R: ReadAt> Walk<'a, R> {
         if let Some((id, referrer)) = self.root.take() {
             return Some(self.enter(id, referrer));
         }
-        while self.stack.last()?.next == self.stack.last()?.count {
+        while self.stack.last()?.next == self.stack.last()?.end {
             self.stack.pop();
         }
         let (branch, above) = self.stack.split_last_mut()?;
@@ -314,6 +354,7 @@ impl<'a, R: ReadAt> Walk<'a, R> {
             page: self.window.bytes()[place].to_vec(),
             count,
             next: 0,
+            end: count,
             floor: table_end(count),
             previous: 0..0,
             has_leaves: false,
