@@ -12,6 +12,8 @@ pub struct Process {
     pub pid: u32,
     /// Its command line.
     pub argv: Vec<String>,
+    /// When it started, in clock ticks since the machine did; 0 where that can't be read.
+    pub started: u64,
 }
 
 impl LocalNode {
@@ -65,13 +67,32 @@ fn read_one(directory: &Path, pid: u32) -> Option<Process> {
     if argv.last().is_some_and(String::is_empty) {
         argv.pop();
     }
-    (!argv.is_empty()).then_some(Process { pid, argv })
+    let stat = fs::read_to_string(directory.join("stat")).unwrap_or_default();
+    (!argv.is_empty()).then_some(Process {
+        pid,
+        argv,
+        started: started(&stat).unwrap_or_default(),
+    })
+}
+
+/// The 22nd field of `/proc/PID/stat` (proc(5)). The second, the program's name in parentheses, may
+/// hold blanks and parentheses itself.
+fn started(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.split(' ').nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::files;
+
+    #[test]
+    fn a_start_is_read_behind_any_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 10 11 12";
+        assert_eq!(started(stat), Some(4711));
+        assert_eq!(started("7 (a"), None);
+    }
 
     #[test]
     fn a_nodes_own_proc_counts_and_this_hosts_stands_in() {
@@ -98,7 +119,8 @@ mod tests {
             found,
             [Process {
                 pid: 12,
-                argv: vec!["/bin/kube-apiserver".into(), "--v=2".into()]
+                argv: vec!["/bin/kube-apiserver".into(), "--v=2".into()],
+                started: 0,
             }]
         );
         assert!(node.processes(&own).is_empty());

@@ -377,12 +377,14 @@ pub async fn reach(
     first
 }
 
-/// The etcd flags of the apiserver's process, where one can be seen.
+/// The etcd flags of the apiserver's process, where one can be seen. Of several it is the youngest: an
+/// old one that was told to end may serve its open watches for half a minute.
 pub fn running_flags(node: &LocalNode, process: &ProcessMark) -> Option<EtcdFlags> {
     let processes = node.processes("kube-apiserver");
-    let mut running = processes
-        .iter()
-        .filter_map(|process| RunningApiserver::of(process.pid, &process.argv));
-    let found = running.find(|running| running.mark == *process)?;
-    Some(found.etcd)
+    let running = processes.iter().filter_map(|found| {
+        let running = RunningApiserver::of(found.pid, &found.argv)?;
+        (running.mark == *process).then_some((found.started, running))
+    });
+    let (_, youngest) = running.max_by_key(|(started, _)| *started)?;
+    Some(youngest.etcd)
 }

@@ -169,12 +169,12 @@ impl Wait<'_> {
     /// The kubelet takes a moment to stop the old pod, which answers as if nothing had happened.
     fn is_replaced(&self, node: &LocalNode, seen_down: bool) -> Result<(), String> {
         let found = running(node, self.target);
-        match self.etcd {
-            Some(etcd) if found.iter().any(|process| process.etcd != etcd.flags) => {
-                return Err("the process of the old manifest still runs".to_owned());
-            }
-            Some(_) if !found.is_empty() => return Ok(()),
-            _ => {}
+        if let Some(etcd) = self.etcd
+            && !found.is_empty()
+        {
+            let is_new = |process: &&RunningApiserver| process.etcd == etcd.flags;
+            let new = found.iter().filter(is_new).count();
+            return takes_over(new, found.len() - new, seen_down);
         }
         let age = node
             .modified(self.file)
@@ -183,6 +183,16 @@ impl Wait<'_> {
             true => Ok(()),
             false => Err("the old process has not been seen to end".to_owned()),
         }
+    }
+}
+
+/// Whether it is the new manifest's process that answers. Kubelets before 1.22 start it beside the old
+/// one, which has closed its port for good when it is told to end, and for up to 30 s only serves the
+/// watches that are open: once the port was seen closed, it is not the old one that answers there.
+fn takes_over(new: usize, old: usize, seen_down: bool) -> Result<(), String> {
+    match old == 0 || (new > 0 && seen_down) {
+        true => Ok(()),
+        false => Err("the process of the old manifest still runs".to_owned()),
     }
 }
 
@@ -208,6 +218,19 @@ fn running(node: &LocalNode, target: &ApiserverTarget) -> Vec<RunningApiserver> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_process_that_only_drains_is_not_waited_for() {
+        for (new, old, seen_down, replaced) in [
+            (1, 0, false, true),
+            (0, 1, false, false),
+            (0, 1, true, false),
+            (1, 1, false, false),
+            (1, 1, true, true),
+        ] {
+            assert_eq!(takes_over(new, old, seen_down).is_ok(), replaced);
+        }
+    }
 
     #[test]
     fn what_is_down_is_told_from_what_answers() {
