@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::Options;
-use super::{Stage, scenes, show};
+use super::{etcd, show};
 
 /// Plays all scenes.
 ///
@@ -20,23 +20,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         let start = Instant::now();
-        let mut stage = Stage::new(options)?;
         let played = tokio::select! {
-            played = play(&mut stage, start) => played,
+            played = etcd::play(options, start) => played,
             _ = interrupt.recv() => bail!("interrupted; the hosts are being removed"),
             _ = terminate.recv() => bail!("told to end; the hosts are being removed"),
         };
         played.with_context(|| format!("the demo failed after {}", show::span(start.elapsed())))
     })
-}
-
-async fn play(stage: &mut Stage, start: Instant) -> Result<()> {
-    scenes::single_member(stage).await?;
-    scenes::cluster_file(stage).await?;
-    scenes::plan(stage).await?;
-    scenes::grow(stage).await?;
-    scenes::prove(stage).await?;
-    scenes::status(stage).await?;
-    scenes::failure(stage).await?;
-    scenes::summary(stage, start).await
 }

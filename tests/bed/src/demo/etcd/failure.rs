@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
+use super::books::{PATIENCE, Stage};
 use crate::demo::show;
-use crate::demo::stage::{HOSTS, PATIENCE, Stage};
+use crate::demo::stage::HOSTS;
 use crate::etcd::wait_healthy;
 
 /// So many writes without the member show that the cluster does not need it.
@@ -12,7 +13,7 @@ const MORE_WRITES: usize = 100;
 const VICTIM: &str = "m1";
 const SURVIVORS: [&str; 2] = ["m2", "m3"];
 
-pub(in crate::demo) async fn failure(stage: &mut Stage) -> Result<()> {
+pub(super) async fn failure(stage: &mut Stage) -> Result<()> {
     stage.show.headline("A host dies");
     stage.writer()?.forget_gaps();
     stage.show.say(format!(
@@ -20,10 +21,10 @@ pub(in crate::demo) async fn failure(stage: &mut Stage) -> Result<()> {
     ));
     stage.host(VICTIM).kill_all();
     stage.writer()?.wait_for(MORE_WRITES, PATIENCE).await?;
-    stage.facts.failure_gap = stage.writer()?.report().longest_gap;
+    stage.books.facts.failure_gap = stage.writer()?.report().longest_gap;
     stage.show.proven(format!(
         "the client moved on: {MORE_WRITES} more writes without {VICTIM}, after a gap of {}",
-        show::span(stage.facts.failure_gap)
+        show::span(stage.books.facts.failure_gap)
     ));
     let proof = stage.prove(&SURVIVORS).await?;
     stage.show.proven(format!(
@@ -40,7 +41,7 @@ pub(in crate::demo) async fn failure(stage: &mut Stage) -> Result<()> {
     stage.show.say(format!("{VICTIM} gets its power back."));
     stage.host(VICTIM).start()?;
     let endpoint = stage.endpoints(&[VICTIM]).remove(0);
-    wait_healthy(&endpoint, stage.tls.as_ref(), PATIENCE).await?;
+    wait_healthy(&endpoint, stage.books.tls.as_ref(), PATIENCE).await?;
     let proof = stage.prove(&HOSTS).await?;
     stage.show.proven(format!(
         "{VICTIM} has caught up: all {} acknowledged writes on all three, HashKV {}",

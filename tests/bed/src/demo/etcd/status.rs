@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::demo::stage::Stage;
+use super::books::Stage;
 
-pub(in crate::demo) async fn status(stage: &mut Stage) -> Result<()> {
+pub(super) async fn status(stage: &mut Stage) -> Result<()> {
     stage.show.headline("The cluster now");
     stage.etcdha(0, "status").await?;
     stage.etcdha(0, "certs check").await?;

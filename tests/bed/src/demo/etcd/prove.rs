@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use super::books::Stage;
 use crate::demo::show;
-use crate::demo::stage::{HOSTS, Stage};
+use crate::demo::stage::HOSTS;
 
 /// How often it is proven.
 const ROUNDS: usize = 3;
 /// How long the writer writes between two rounds.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(in crate::demo) async fn prove(stage: &mut Stage) -> Result<()> {
+pub(super) async fn prove(stage: &mut Stage) -> Result<()> {
     stage
         .show
         .headline("Is every acknowledged write on every member?");

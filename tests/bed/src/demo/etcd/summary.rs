@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use super::books::Stage;
 use crate::demo::show;
-use crate::demo::stage::{HOSTS, Stage};
+use crate::demo::stage::HOSTS;
 
-pub(in crate::demo) async fn summary(stage: &mut Stage, start: Instant) -> Result<()> {
+pub(super) async fn summary(stage: &mut Stage, start: Instant) -> Result<()> {
     stage.show.headline("Proven");
     let failed = stage.stop_writer()?;
     let proof = stage.prove(&HOSTS).await?;
-    let facts = &stage.facts;
-    let acknowledged = stage.acknowledged.len();
+    let facts = &stage.books.facts;
+    let acknowledged = stage.books.acknowledged.len();
     let row = |what: &str, result: String| [what.to_owned(), result];
     let hash = format!("{} at revision {}", proof.hash, show::count(proof.revision));
     stage.show.table(

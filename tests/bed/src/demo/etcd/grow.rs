@@ -2,13 +2,14 @@
 
 use anyhow::{Result, ensure};
 
+use super::books::{PATIENCE, Stage};
 use crate::demo::show;
-use crate::demo::stage::{HOSTS, PATIENCE, Stage};
+use crate::demo::stage::HOSTS;
 
 /// So many writes after the change show that the cluster goes on.
 const MORE_WRITES: usize = 20;
 
-pub(in crate::demo) async fn grow(stage: &mut Stage) -> Result<()> {
+pub(super) async fn grow(stage: &mut Stage) -> Result<()> {
     stage
         .show
         .headline("One member becomes three, data in place");
@@ -30,6 +31,6 @@ pub(in crate::demo) async fn grow(stage: &mut Stage) -> Result<()> {
         show::span(report.longest_gap)
     ));
     writer.set_endpoints(stage.endpoints(&HOSTS));
-    stage.facts.growth_gap = report.longest_gap;
+    stage.books.facts.growth_gap = report.longest_gap;
     Ok(())
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::demo::stage::{HOSTS, PATIENCE, Stage};
+use super::books::{PATIENCE, Stage};
+use crate::demo::stage::HOSTS;
 use crate::etcd::connect;
 
-pub(in crate::demo) async fn plan(stage: &mut Stage) -> Result<()> {
+pub(super) async fn plan(stage: &mut Stage) -> Result<()> {
     stage.show.headline("The plan");
     let before = look(stage).await?;
     stage.etcdha(0, "member add m2 m3 --dry-run").await?;
@@ -27,7 +28,7 @@ pub(in crate::demo) async fn plan(stage: &mut Stage) -> Result<()> {
 /// The members' ids and the hosts' configuration, and the data directories of those that wait.
 async fn look(stage: &Stage) -> Result<(Vec<u64>, BTreeSet<(PathBuf, u64)>)> {
     let endpoint = stage.endpoints(&["m1"]).remove(0);
-    let mut client = connect(&endpoint, stage.tls.as_ref(), PATIENCE).await?;
+    let mut client = connect(&endpoint, stage.books.tls.as_ref(), PATIENCE).await?;
     let answer = client.member_list().await.context("list the members")?;
     let ids = answer.members().iter().map(etcd_client::Member::id);
     let mut files = BTreeSet::new();

@@ -1,0 +1,21 @@
+//! The cluster file: read from the kubeadm host, and the two other hosts added by hand.
+
+use anyhow::Result;
+
+use super::books::Stage;
+use crate::demo::cluster_file::{add_members, show_file};
+
+pub(super) async fn cluster_file(stage: &mut Stage) -> Result<()> {
+    stage.show.headline("The cluster file, read from that host");
+    let init = "init --from-host --root hosts/m1 --name prod --topology stacked";
+    stage.etcdha(0, init).await?;
+    add_members(stage)?;
+    show_file(stage).await?;
+    stage.etcdha(0, "config check").await?;
+    let check = "certs check hosts/m1/etc/kubernetes/pki --node m1";
+    stage.etcdha(0, check).await?;
+    stage
+        .show
+        .proven("etcdha knows the cluster; kubeadm's certificates are in order");
+    Ok(())
+}
