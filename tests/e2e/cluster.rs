@@ -2,11 +2,12 @@
 //! them all: what the tests of growing start from.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use etcdha_testbed::etcd::{Acked, ClientTls, load};
 use etcdha_testbed::{Bed, EtcdRelease, Host, Output, Writer, WriterConfig, capture, verify};
 
+use crate::operator;
 use crate::support::{Member, bed, start_kubelet};
 
 /// Hosts, the running member and the operator's directory.
@@ -123,15 +124,7 @@ impl Cluster {
 
     /// etcdha in the operator's directory, with an environment of its own.
     pub(crate) fn etcdha(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdha"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("ETCDHA_STATE_DIR", self.dir.join("state"))
-            .current_dir(&self.dir)
-            .stdin(Stdio::null());
-        command
+        operator::etcdha(&self.dir, arguments)
     }
 
     /// Runs etcdha to its end.
@@ -141,16 +134,7 @@ impl Cluster {
 
     /// Runs etcdha and demands an exit code.
     pub(crate) fn run_expecting(&self, code: i32, arguments: &[&str]) -> Output {
-        let output = self.run(arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "etcdha {}\n{}{}",
-            arguments.join(" "),
-            output.stdout,
-            output.stderr
-        );
-        output
+        operator::run_expecting(&self.dir, code, arguments)
     }
 
     /// Loads keys into the first member.

@@ -21,5 +21,6 @@ mod kubeadm;
 mod kubernetes;
 mod member_add;
 mod mistakes;
+mod operator;
 mod snapshot;
 mod support;

@@ -2,13 +2,14 @@
 //! start from.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use etcdha_testbed::kubernetes::{Kubeadm, Kubectl, Kubernetes, KubernetesConfig};
 use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture, wait};
 
 use crate::member_add::run::Run;
+use crate::operator;
 use crate::support::bed;
 
 /// An apiserver is there within 30 s; on a machine busy with compilers much later, and one crash of
@@ -114,15 +115,7 @@ impl Masters {
 
     /// etcdha in the operator's directory, with an environment of its own.
     fn etcdha(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_etcdha"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("ETCDHA_STATE_DIR", self.dir.join("state"))
-            .current_dir(&self.dir)
-            .stdin(Stdio::null());
-        command
+        operator::etcdha(&self.dir, arguments)
     }
 
     /// Starts etcdha, to be watched.
@@ -132,16 +125,7 @@ impl Masters {
 
     /// Runs etcdha and demands an exit code.
     pub(super) fn run_expecting(&self, code: i32, arguments: &[&str]) -> Output {
-        let output = capture(&mut self.etcdha(arguments)).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "etcdha {}\n{}{}",
-            arguments.join(" "),
-            output.stdout,
-            output.stderr
-        );
-        output
+        operator::run_expecting(&self.dir, code, arguments)
     }
 
     /// Runs etcdha, and tells what it said where it did not end well.
