@@ -21,6 +21,7 @@ ip iproute2
 mount mount
 unshare util-linux
 ps procps
+curl curl
 openssl openssl
 systemd-analyze systemd
 setpriv util-linux

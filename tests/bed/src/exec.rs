@@ -18,6 +18,16 @@ pub struct Output {
     pub stderr: String,
 }
 
+impl From<std::process::Output> for Output {
+    fn from(output: std::process::Output) -> Output {
+        Output {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// Runs a program to its end and returns what it left, whatever its exit status.
 ///
 /// # Errors
@@ -27,11 +37,7 @@ pub fn capture(command: &mut Command) -> Result<Output> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| explain_start(command, error))?;
-    Ok(Output {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    Ok(Output::from(output))
 }
 
 /// Runs a program that must succeed.
@@ -72,6 +78,7 @@ pub(crate) fn explain_start(command: &Command, error: io::Error) -> anyhow::Erro
         "ip" | "tc" | "bridge" => "iproute2",
         "unshare" | "nsenter" | "setpriv" => "util-linux",
         "openssl" => "openssl",
+        "curl" => "curl",
         "ldd" => "libc-bin",
         _ => return anyhow::Error::new(error).context(format!("start {program}")),
     };

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use etcdha_testbed::kubernetes::{Kubeadm, Kubectl, Kubernetes, KubernetesConfig};
-use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture, wait};
+use etcdha_testbed::kubernetes::{Kubectl, Kubernetes, add_master, single_master};
+use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture};
 
 use crate::member_add::run::Run;
 use crate::operator;
@@ -32,18 +32,8 @@ impl Masters {
         let bed = bed(names);
         let dir = bed.scratch().unwrap();
         let masters = Masters { bed, dir };
-        let m1 = masters.host("m1");
-        for name in names {
-            let config = KubernetesConfig::new(ETCD).control_plane();
-            masters.host(name).start_kubernetes(config).unwrap();
-        }
-        Kubeadm::new(m1, ETCD).unwrap().init().unwrap();
-        for name in &names[1..] {
-            let kubeadm = Kubeadm::new(masters.host(name), ETCD).unwrap();
-            kubeadm.take_authorities(m1).unwrap();
-            kubeadm.phase(&["certs", "all"]).unwrap();
-            kubeadm.phase(&["kubeconfig", "all"]).unwrap();
-        }
+        let waiting: Vec<&Host> = names[1..].iter().map(|name| masters.host(name)).collect();
+        single_master(masters.host("m1"), &waiting, ETCD).unwrap();
         masters.write_file();
         masters.kubectl("m1").wait_ready(READY).unwrap();
         masters
@@ -69,17 +59,11 @@ impl Masters {
     /// Makes these hosts masters, whose apiservers ask their own members.
     pub(super) fn add_apiservers(&self, names: &[&str]) {
         for name in names {
-            let kubeadm = Kubeadm::new(self.host(name), ETCD).unwrap();
-            kubeadm.phase(&["control-plane", "all"]).unwrap();
+            add_master(self.host(name), ETCD).unwrap();
         }
         for name in names {
             self.kubectl(name).wait_ready(READY).unwrap();
         }
-    }
-
-    /// Waits until `etcdha status` finds nothing wrong.
-    pub(super) fn settled(&self) {
-        wait::until("a healthy cluster", READY, || self.run_quietly(&["status"])).unwrap();
     }
 
     fn write_file(&self) {

@@ -1,13 +1,11 @@
 //! The real Kubernetes on the test hosts, and the stand-in held against it.
 
-mod api_clients;
 mod facts;
 mod files;
 mod leftovers;
 mod life;
 mod master;
 mod masters;
-mod outlives;
 mod pair;
 mod process;
 mod repoint_broken;

@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// The etcd release to show it on
     #[arg(long, value_name = "RELEASE", default_value = "3.5")]
     pub(crate) release: Release,
+    /// Show it on a real Kubernetes: the API outlives each of its masters
+    #[arg(long, conflicts_with = "release")]
+    pub(crate) kubernetes: bool,
 }
 
 /// An etcd release by its number.

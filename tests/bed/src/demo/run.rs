@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::options::Options;
-use super::{etcd, show};
+use super::{etcd, kubernetes, show};
 
-/// Plays all scenes.
+/// Plays the play that the options name.
 ///
 /// # Errors
 /// A scene fails, or somebody interrupts.
@@ -21,10 +21,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
         let start = Instant::now();
         let played = tokio::select! {
-            played = etcd::play(options, start) => played,
+            played = play(options, start) => played,
             _ = interrupt.recv() => bail!("interrupted; the hosts are being removed"),
             _ = terminate.recv() => bail!("told to end; the hosts are being removed"),
         };
         played.with_context(|| format!("the demo failed after {}", show::span(start.elapsed())))
     })
+}
+
+async fn play(options: &Options, start: Instant) -> Result<()> {
+    match options.kubernetes {
+        true => kubernetes::play(options, start).await,
+        false => etcd::play(options, start).await,
+    }
 }

@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use super::show::Show;
 use crate::bed::{Bed, BedConfig};
+use crate::exec::Output;
 use crate::host::Host;
 use crate::program::Program;
 
@@ -70,6 +71,15 @@ impl<B> Stage<B> {
         let typed = format!("etcdha {arguments}");
         self.run(code, &typed, &mut self.etcdha_command(arguments))
             .await
+    }
+
+    /// Runs etcdha there, unseen, and returns what it left.
+    pub(super) async fn ask_etcdha(&self, arguments: &str) -> Result<Output> {
+        let mut command = self.etcdha_command(arguments);
+        command.current_dir(&self.dir).stdin(Stdio::null());
+        let output = command.kill_on_drop(true).output().await;
+        let output = output.with_context(|| format!("run etcdha {arguments}"))?;
+        Ok(Output::from(output))
     }
 
     fn etcdha_command(&self, arguments: &str) -> Command {

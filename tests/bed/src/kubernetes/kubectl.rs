@@ -14,7 +14,7 @@ use crate::exec::{self, Output};
 use crate::host::Host;
 use crate::wait;
 
-/// How long one question of [`Kubectl::wait_ready`] may take.
+/// How long one question of [`Kubectl::is_ready`] may take.
 const ATTEMPT: &str = "--request-timeout=5s";
 /// How long [`Kubectl::wait_ready`] waits before each question.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -93,15 +93,23 @@ impl<'a> Kubectl<'a> {
         wait::until(&what, deadline, || {
             // Each look is a program of its own, which would slow down what it waits for.
             thread::sleep(BETWEEN_LOOKS);
-            let output = self.capture(&["get", "--raw", "/readyz", ATTEMPT])?;
-            ensure!(
-                output.status.success() && output.stdout.trim() == "ok",
-                "{}{}",
-                output.stdout,
-                output.stderr
-            );
-            Ok(())
+            self.is_ready()
         })
+    }
+
+    /// Succeeds when the apiserver says `ok` to `/readyz`.
+    ///
+    /// # Errors
+    /// It says something else, or nothing within five seconds.
+    pub fn is_ready(&self) -> Result<()> {
+        let output = self.capture(&["get", "--raw", "/readyz", ATTEMPT])?;
+        ensure!(
+            output.status.success() && output.stdout.trim() == "ok",
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
+        Ok(())
     }
 
     /// Returns the objects that `get` shows, as JSON.

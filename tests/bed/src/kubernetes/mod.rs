@@ -42,19 +42,27 @@
 //!
 //! Invariant: nothing is pulled from a registry, and no setting of the machine's kernel is changed.
 
+mod api;
+mod clients;
 mod containerd;
+mod furniture;
 mod kubeadm;
 mod kubectl;
 mod kubelet;
+mod masters;
 mod pods;
 mod programs;
 
+pub use api::Api;
+pub use clients::{ApiClients, ApiProof};
 pub(crate) use containerd::{configuration as containerd_configuration, import};
+pub use furniture::{furnish, is_furnished};
 pub use kubeadm::Kubeadm;
 pub use kubectl::Kubectl;
 pub(crate) use kubelet::{
     arguments as kubelet_arguments, configuration as kubelet_configuration, get,
 };
+pub use masters::{add_master, single_master};
 pub(crate) use pods::status;
 pub use programs::{Kubernetes, Version};
 
