@@ -14,7 +14,7 @@ use crate::debs::EtcdRelease;
 use crate::host::HostConfig;
 use crate::kubernetes::{Kubeadm, KubernetesConfig};
 use crate::program::Program;
-use crate::{demo, host_init, kubelet, registry};
+use crate::{bench, demo, host_init, kubelet, registry};
 
 /// Test hosts for etcdha on one machine
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ enum Command {
     Idle,
     /// Show the main job: grow a real etcd from one member to three while a writer writes
     Demo(demo::Options),
+    /// Race etcdha against kubeadm: one master's etcd joins another's
+    BenchJoin(bench::Options),
     /// Make test hosts and keep them until standard input ends
     Up {
         /// The hosts' names
@@ -75,6 +77,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Pods { manifests } => kubelet::run_in_place(manifests),
         Command::Idle => kubelet::idle(),
         Command::Demo(options) => demo::run(&options),
+        Command::BenchJoin(options) => bench::run(&options),
         Command::Up { names, kubernetes } => up(&names, kubernetes),
         Command::Sweep => registry::sweep().map(|slots| {
             for slot in slots {

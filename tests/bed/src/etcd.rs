@@ -123,3 +123,35 @@ pub async fn load(
     }
     Ok(acked)
 }
+
+/// Writes `count` keys `PREFIX000000`… with values of `size` bytes one by one, as Kubernetes does,
+/// `at_once` of them on their way at a time.
+///
+/// # Errors
+/// A write fails.
+pub(crate) async fn load_singly(
+    endpoint: &str,
+    tls: &ClientTls,
+    prefix: &str,
+    count: usize,
+    size: usize,
+    at_once: usize,
+) -> Result<()> {
+    let client = connect(endpoint, Some(tls), Duration::from_secs(30)).await?;
+    let mut loading = tokio::task::JoinSet::new();
+    for first in 0..at_once {
+        let (mut client, prefix) = (client.clone(), prefix.to_owned());
+        loading.spawn(async move {
+            for number in (first..count).step_by(at_once) {
+                let key = format!("{prefix}{number:06}");
+                client.put(key, vec![b'x'; size], None).await?;
+            }
+            Ok(())
+        });
+    }
+    while let Some(loaded) = loading.join_next().await {
+        let loaded: Result<()> = loaded.context("a loading task panicked")?;
+        loaded.with_context(|| format!("load keys into {endpoint}"))?;
+    }
+    Ok(())
+}

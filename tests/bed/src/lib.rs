@@ -10,6 +10,7 @@
 //! that the next bed derives from a free slot, and sweeps. Needs root.
 
 mod bed;
+mod bench;
 mod cgroups;
 pub mod cli;
 mod clock;
