@@ -149,12 +149,14 @@ impl Masters {
     }
 
     /// The process of a host's apiserver, as numbered on the machine.
-    pub(super) fn apiserver_pid(&self, name: &str) -> Option<u32> {
-        let pod = self
-            .host(name)
-            .pod(&format!("kube-apiserver-{name}"))
-            .unwrap();
-        pod?.containers.first()?.pid
+    pub(super) fn apiserver_pid(&self, name: &str) -> u32 {
+        wait::until("a process of the apiserver", READY, || {
+            let pod = self.host(name).pod("kube-apiserver")?;
+            let container = pod.and_then(|pod| pod.containers.into_iter().next());
+            let pid = container.and_then(|container| container.pid);
+            pid.ok_or_else(|| anyhow::anyhow!("{name} has none"))
+        })
+        .unwrap()
     }
 
     /// Names of the objects that a proof writes and removes.

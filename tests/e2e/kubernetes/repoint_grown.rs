@@ -75,7 +75,7 @@ fn an_apiserver_outlives_its_own_member(masters: &Masters) {
     let etcd = std::fs::read_to_string(masters.host("m1").manifest_path("etcd.yaml")).unwrap();
     masters.host("m1").remove_manifest("etcd.yaml").unwrap();
     wait::until("m1's etcd to be gone", READY, || {
-        let pod = masters.host("m1").pod("etcd-m1")?;
+        let pod = masters.host("m1").pod("etcd")?;
         anyhow::ensure!(pod.is_none(), "found {pod:?}");
         Ok(())
     })
