@@ -256,7 +256,7 @@ impl ClusterArgs {
             return;
         };
         for member in &mut spec.members {
-            if member.roles == spec.topology.default_roles() {
+            if member.topology.is_none() && member.roles == spec.topology.default_roles() {
                 member.roles = topology.default_roles();
             }
         }

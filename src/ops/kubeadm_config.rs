@@ -146,7 +146,7 @@ fn control_plane<'a>(request: &KubeadmRequest<'a>) -> Result<&'a MemberSpec, Kub
 fn etcd(spec: &ClusterSpec) -> Result<KubeadmEtcd, KubeadmConfigError> {
     match spec.topology {
         Topology::Stacked => {
-            if let Some(member) = spec.etcd_members().next() {
+            if let Some(member) = spec.staying_members().next() {
                 let alone = vec![(member.name.to_string(), spec.peer_url(member))];
                 render(&pod_config(spec, member, alone, ClusterState::New))?;
             }
@@ -162,7 +162,7 @@ fn etcd(spec: &ClusterSpec) -> Result<KubeadmEtcd, KubeadmConfigError> {
 /// kubeadm has one list for every node: whatever one of them needs.
 fn names_of_all(spec: &ClusterSpec, kind: CertificateKind) -> Vec<String> {
     let mut names = Vec::new();
-    for member in spec.etcd_members() {
+    for member in spec.staying_members() {
         let further = member.extra_addresses.iter().map(ToString::to_string);
         for name in further.chain(extra_names(spec, member, kind)) {
             if !names.contains(&name) {

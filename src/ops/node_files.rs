@@ -21,8 +21,8 @@ pub const MANIFEST_MODE: u32 = 0o600;
 pub const UNIT_MODE: u32 = 0o644;
 
 /// The file whose presence starts the member: its static pod, or its unit.
-pub fn starter(spec: &ClusterSpec) -> PathBuf {
-    match spec.topology {
+pub fn starter(spec: &ClusterSpec, member: &MemberSpec) -> PathBuf {
+    match spec.topology_of(member) {
         Topology::Stacked => etcd_manifest(),
         Topology::External => spec.etcd.service.unit.clone(),
     }

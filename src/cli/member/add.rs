@@ -164,15 +164,16 @@ pub(super) fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Outco
     })?
 }
 
-/// The members asked for; by default all that the cluster file has.
+/// The members asked for; by default all of the cluster file that stay.
 fn names(args: &AddArgs, spec: &ClusterSpec) -> Result<Vec<NodeName>, CliError> {
+    if args.names.is_empty() {
+        let staying = spec.staying_members();
+        return Ok(staying.map(|member| member.name.clone()).collect());
+    }
     let known: Vec<_> = spec
         .etcd_members()
         .map(|member| member.name.clone())
         .collect();
-    if args.names.is_empty() {
-        return Ok(known);
-    }
     match args.names.iter().find(|name| !known.contains(name)) {
         None => Ok(args.names.clone()),
         Some(unknown) => {

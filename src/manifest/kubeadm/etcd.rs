@@ -45,7 +45,7 @@ pub(super) fn etcd(config: &KubeadmConfig<'_>) -> Result<Yaml, KubeadmError> {
 }
 
 fn external(spec: &ClusterSpec, files: [&PathBuf; 3]) -> Result<Vec<Field>, KubeadmError> {
-    let endpoints = spec.etcd_members().map(|member| spec.client_url(member));
+    let endpoints = spec.staying_members().map(|member| spec.client_url(member));
     let mut fields = vec![
         ("endpoints", texts(endpoints)),
         comment("These files must be on every control plane node before kubeadm runs there:"),
@@ -133,7 +133,7 @@ fn local_args(config: &KubeadmConfig<'_>) -> Vec<ExtraArg> {
 }
 
 fn metrics_url(spec: &ClusterSpec) -> String {
-    let first = spec.etcd_members().next();
+    let first = spec.staying_members().next();
     let address = first.map_or(std::net::Ipv4Addr::LOCALHOST.into(), |m| m.address);
     let url = EtcdUrl {
         scheme: Scheme::Http,

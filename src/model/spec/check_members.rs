@@ -149,12 +149,16 @@ fn roles(spec: &ClusterSpec, member: &MemberSpec, path: &str, found: &mut Vec<Mi
                 .expected("etcd, control-plane")
                 .fix("leave roles out for the default"),
         );
+    } else if member.topology.is_some() && !carries_etcd {
+        let message = format!("{name}: topology says where its etcd lives, and it carries none");
+        let path = path.replace(".roles", ".topology");
+        found.push(Mistake::error(path, message).fix("remove topology, or add etcd to its roles"));
     } else if spec.topology == Topology::Stacked && !carries_etcd {
         let message = format!("{name}: every member carries etcd in a stacked cluster");
         found.push(
             Mistake::error(path, message).fix("add etcd to its roles, or set topology: external"),
         );
-    } else if spec.topology == Topology::External
+    } else if spec.topology_of(member) == Topology::External
         && carries_etcd
         && member.roles.contains(&Role::ControlPlane)
     {
@@ -206,7 +210,15 @@ fn vip(spec: &ClusterSpec) -> Option<Finding> {
 }
 
 fn number(spec: &ClusterSpec) -> Option<Mistake> {
-    match spec.etcd_members().count() {
+    if spec.staying_members().next().is_none() && spec.leaving_members().next().is_some() {
+        let topology = spec.topology.as_str();
+        let message = format!("members: none is {topology}, so etcd has nowhere to move to");
+        return Some(
+            Mistake::error("members", message)
+                .fix("add the members to be, without topology: of their own"),
+        );
+    }
+    match spec.staying_members().count() {
         0 => Some(
             Mistake::error("members", "members: none carries etcd")
                 .expected("- {name: m1, address: 10.0.0.11}"),

@@ -109,6 +109,10 @@ pub struct MemberSpec {
     /// What runs on it. Left out: etcd and control-plane when stacked, etcd when external.
     #[schemars(with = "Option<BTreeSet<Role>>")]
     pub roles: BTreeSet<Role>,
+    /// Where its etcd lives, if not where the cluster's members do. Such a member is on its way out:
+    /// etcd moves to members of the cluster's topology, and apiservers are pointed at those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Topology>,
     /// Where this host's root directory is mounted here; none means the host etcdha runs on.
     /// Relative to the cluster file.
     pub root: Option<PathBuf>,
@@ -205,6 +209,27 @@ impl ClusterSpec {
             .filter(|member| member.roles.contains(&Role::Etcd))
     }
 
+    /// Where a member's etcd lives: as its host or the whole cluster declares.
+    pub fn topology_of(&self, member: &MemberSpec) -> Topology {
+        member.topology.unwrap_or(self.topology)
+    }
+
+    /// True for an etcd member that lives elsewhere than the cluster's topology wants.
+    pub fn is_leaving(&self, member: &MemberSpec) -> bool {
+        member.roles.contains(&Role::Etcd) && self.topology_of(member) != self.topology
+    }
+
+    /// The etcd members that stay, in the file's order.
+    pub fn staying_members(&self) -> impl Iterator<Item = &MemberSpec> {
+        self.etcd_members()
+            .filter(|member| !self.is_leaving(member))
+    }
+
+    /// The etcd members on their way out, in the file's order.
+    pub fn leaving_members(&self) -> impl Iterator<Item = &MemberSpec> {
+        self.etcd_members().filter(|member| self.is_leaving(member))
+    }
+
     /// The nodes that carry a control plane, in the file's order.
     pub fn control_planes(&self) -> impl Iterator<Item = &MemberSpec> {
         self.members
@@ -253,6 +278,7 @@ impl MemberSpec {
             extra_addresses: Vec::new(),
             extra_names: Vec::new(),
             roles: topology.default_roles(),
+            topology: None,
             root: None,
         }
     }

@@ -62,6 +62,7 @@ const MEMBER: &[&str] = &[
     "extraAddresses",
     "extraNames",
     "roles",
+    "topology",
     "root",
 ];
 const PKI: &[&str] = &[
@@ -143,9 +144,8 @@ fn cluster(reader: &mut Reader<'_>, tree: &Item) -> ClusterSpec {
     let name = root
         .text(reader, "name")
         .unwrap_or_else(|| "cluster".to_owned());
-    let topologies = Topology::ALL.map(|topology| (topology.as_str(), topology));
     let topology = root
-        .choice(reader, "topology", &topologies)
+        .choice(reader, "topology", &topologies())
         .unwrap_or_default();
     let etcd = etcd(reader, &root);
     let mut spec = ClusterSpec::new(name, topology, etcd);
@@ -259,6 +259,10 @@ fn resources(reader: &mut Reader<'_>, etcd: &Section<'_>) -> Resources {
     resources
 }
 
+fn topologies() -> [(&'static str, Topology); 2] {
+    Topology::ALL.map(|topology| (topology.as_str(), topology))
+}
+
 fn read_member(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
@@ -274,6 +278,8 @@ fn read_member(
         extra_addresses.extend(reader::parse::<IpAddr>(reader, &path, item, ADDRESS));
     }
     let extra_names = texts(reader, section, "extraNames");
+    let own_topology = section.choice(reader, "topology", &topologies());
+    let topology = own_topology.unwrap_or(topology);
     let mut roles = topology.default_roles();
     if section.get("roles").is_some() {
         let choices = Role::ALL.map(|role| (role.as_str(), role));
@@ -287,6 +293,7 @@ fn read_member(
         extra_addresses,
         extra_names,
         roles,
+        topology: own_topology,
         root,
         ..MemberSpec::new(name?, address?, topology)
     })

@@ -189,8 +189,9 @@ fn members(text: &mut Text, spec: &ClusterSpec) {
         "The nodes, each with the address it advertises. Optional: extraAddresses, extraNames,",
     );
     text.line(
-        "# roles, and root: where this host's root directory is mounted on the machine of etcdha.",
+        "# roles, topology where it is another, and root: where this host's root directory is mounted",
     );
+    text.line("# on the machine of etcdha.");
     if spec.members.is_empty() {
         text.line("members: []");
         return;
@@ -217,7 +218,10 @@ fn member(text: &mut Text, spec: &ClusterSpec, member: &MemberSpec) {
             list(&member.extra_names)
         ));
     }
-    if member.roles != spec.topology.default_roles() {
+    if let Some(topology) = member.topology {
+        text.line(format_args!("    topology: {}", topology.as_str()));
+    }
+    if member.roles != spec.topology_of(member).default_roles() {
         let roles = member.roles.iter().map(|role| role.as_str());
         text.line(format_args!("    roles: {}", list(roles)));
     }

@@ -200,7 +200,7 @@ async fn target(
         port_state(member.address, client)
     );
     let ports = vec![(peer, peer_state), (client, client_state)];
-    let manifest = node.read(&starter(spec))?;
+    let manifest = node.read(&starter(spec, member))?;
     let mut certificates = Vec::new();
     for kind in kinds_for(member) {
         let paths = pair_in(&spec.pki.host_dir, spec, member, kind);
@@ -210,7 +210,7 @@ async fn target(
         name: member.name.clone(),
         data_dir: node.data_dir(&spec.etcd.data_dir)?,
         manifest: manifest.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-        service: service(spec, &node)?,
+        service: service(spec, member, &node)?,
         earlier_attempts: earlier_attempts(&node, &request.backup_dir)?,
         other_etcd_manifests: other_etcd_manifests(&node)?,
         ports,
@@ -220,8 +220,12 @@ async fn target(
     })
 }
 
-fn service(spec: &ClusterSpec, node: &LocalNode) -> Result<Option<ObservedService>, FileError> {
-    if spec.topology == Topology::Stacked {
+fn service(
+    spec: &ClusterSpec,
+    member: &MemberSpec,
+    node: &LocalNode,
+) -> Result<Option<ObservedService>, FileError> {
+    if spec.topology_of(member) == Topology::Stacked {
         return Ok(None);
     }
     let service = &spec.etcd.service;

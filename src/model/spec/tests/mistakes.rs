@@ -153,6 +153,35 @@ pki: {leafValidity: 10y, caValidity: 5y}
 }
 
 #[test]
+fn where_a_member_lives_goes_with_where_the_cluster_does() {
+    let of = |topology: &str, m1: &str, e1: &str| {
+        told(&format!(
+            "apiVersion: etcdha.dev/v1alpha1\nkind: Cluster\nname: prod\ntopology: {topology}\n\
+             etcd: {{version: 3.5.16}}\nmembers:\n- {{name: m1, address: 10.0.0.11{m1}}}\n\
+             - {{name: e1, address: 10.0.0.21{e1}}}\n"
+        ))
+    };
+    assert_eq!(of("external", ", topology: stacked", ""), "");
+    assert_eq!(of("stacked", "", ", topology: external"), "");
+    let nowhere = of("external", ", topology: stacked", ", topology: stacked");
+    assert!(
+        nowhere.contains("none is external, so etcd has nowhere to move to"),
+        "{nowhere}"
+    );
+    let none = of(
+        "external",
+        ", topology: stacked, roles: [control-plane]",
+        "",
+    );
+    assert!(
+        none.contains("topology says where its etcd lives, and it carries none"),
+        "{none}"
+    );
+    let unknown = of("external", ", topology: mixed", "");
+    assert!(unknown.contains("stacked, external"), "{unknown}");
+}
+
+#[test]
 fn text_that_is_no_yaml_is_told_with_its_place() {
     insta::assert_snapshot!(told("kind: Cluster\nname: [a\nmembers: b\n"), @r"
     Error 3:8: not readable as YAML: illegal placement of ':' indicator

@@ -179,6 +179,11 @@ prop_compose! {
             let address: IpAddr = address.parse().unwrap();
             let mut member = MemberSpec::new(format!("m{index}").parse().unwrap(), address, topology);
             member.extra_names = names;
+            // The first stays, so that not all are on their way out.
+            if index > 0 && host % 2 == 1 {
+                member.topology = Topology::ALL.into_iter().find(|other| *other != topology);
+                member.roles = spec.topology_of(&member).default_roles();
+            }
             member.root = root.map(|root| format!("{index}{root}").into());
             spec.members.push(member);
         }
