@@ -23,6 +23,7 @@ use super::overview;
 use super::resume::{self, ResumeArgs};
 use super::snapshot::{self, SnapshotArgs};
 use super::status::{self, StatusArgs};
+use super::topology::{self, TopologyArgs};
 use super::undo::{self, UndoArgs};
 use super::version::{self, VersionArgs};
 
@@ -53,6 +54,7 @@ enum Command {
     Resume(ResumeArgs),
     Snapshot(SnapshotArgs),
     Status(StatusArgs),
+    Topology(TopologyArgs),
     Undo(Box<UndoArgs>),
     Version(VersionArgs),
 }
@@ -80,6 +82,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Undo(args) => undo::run(&args, &line.global, output),
         Command::Snapshot(args) => snapshot::run(&args, &line.global, output),
         Command::Status(args) => status::run(&args, &line.global, output),
+        Command::Topology(args) => topology::run(&args, &line.global, output),
         Command::Version(args) => version::run(&args, output),
     }
 }

@@ -29,6 +29,7 @@ mod runtime;
 mod secrets;
 mod snapshot;
 mod status;
+mod topology;
 mod undo;
 mod version;
 

@@ -12,7 +12,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Set up",
         &["init", "config", "certs", "manifest", "kubeadm"],
     ),
-    ("Change", &["member", "apiserver", "resume", "undo"]),
+    (
+        "Change",
+        &["member", "apiserver", "topology", "resume", "undo"],
+    ),
     ("Look", &["status"]),
     ("Protect", &["snapshot"]),
     ("Front end", &[]),

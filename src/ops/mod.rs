@@ -30,6 +30,7 @@ mod refusal;
 pub mod snapshot_look;
 pub mod snapshot_save;
 pub mod snapshot_store;
+pub mod topology_move;
 
 pub use documents::write_documents;
 pub use refusal::Refusal;

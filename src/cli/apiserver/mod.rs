@@ -11,6 +11,8 @@ use super::args::GlobalArgs;
 use super::error::Outcome;
 use super::output::Output;
 
+pub(in crate::cli) use repoint::EtcdFileArgs;
+pub(in crate::cli) use roll::{Row, observe_error, parse_wait, rows};
 pub(in crate::cli) use status::{apiserver_tables, json_apiserver, json_lease};
 
 /// Show and change which etcd the kube-apiservers use

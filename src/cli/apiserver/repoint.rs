@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::Outcome;
 use crate::cli::output::Output;
-use crate::model::{ClientUrl, ClusterSpec, Topology};
+use crate::model::{ClientUrl, ClusterSpec};
 use crate::ops::apiserver_repoint::{FileWish, Wish};
 
 use super::roll::{RollArgs, roll};
@@ -30,10 +30,21 @@ use super::roll::{RollArgs, roll};
 #[command(verbatim_doc_comment)]
 pub(super) struct RepointArgs {
     /// local-first (own member, then the others), all, local (own member alone), or URLs of etcd
-    /// servers, comma-separated [default: local-first when stacked, all when external]
+    /// servers, comma-separated [default: local-first when stacked, all when external]. Members on
+    /// their way to another topology are left out
     #[arg(long, value_name = "WHICH", help_heading = "Behaviour")]
     servers: Option<Servers>,
 
+    #[command(flatten)]
+    files: EtcdFileArgs,
+
+    #[command(flatten)]
+    roll: RollArgs,
+}
+
+/// The files that apiservers are to use with etcd.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct EtcdFileArgs {
     /// CA that etcd's servers are verified with, on the hosts [default: the present one]
     #[arg(long, value_name = "PATH", help_heading = "Behaviour")]
     etcd_cafile: Option<PathBuf>,
@@ -55,9 +66,17 @@ pub(super) struct RepointArgs {
         help_heading = "Behaviour"
     )]
     etcd_keyfile: Option<PathBuf>,
+}
 
-    #[command(flatten)]
-    roll: RollArgs,
+impl EtcdFileArgs {
+    /// As a wish; what is absent is looked up.
+    pub(in crate::cli) fn wish(&self) -> FileWish {
+        FileWish {
+            ca_file: self.etcd_cafile.clone(),
+            cert_file: self.etcd_certfile.clone(),
+            key_file: self.etcd_keyfile.clone(),
+        }
+    }
 }
 
 /// The value of `--servers`.
@@ -86,17 +105,11 @@ impl FromStr for Servers {
 }
 
 pub(super) fn run(args: &RepointArgs, global: &GlobalArgs, output: &Output) -> Outcome {
-    let files = FileWish {
-        ca_file: args.etcd_cafile.clone(),
-        cert_file: args.etcd_certfile.clone(),
-        key_file: args.etcd_keyfile.clone(),
+    let wish = |spec: &ClusterSpec| match &args.servers {
+        Some(Servers(wish)) => wish.clone(),
+        None => Wish::of(spec.topology),
     };
-    let wish = |spec: &ClusterSpec| match (&args.servers, spec.topology) {
-        (Some(Servers(wish)), _) => wish.clone(),
-        (None, Topology::Stacked) => Wish::LocalFirst,
-        (None, Topology::External) => Wish::All,
-    };
-    roll(&args.roll, wish, files, global, output)
+    roll(&args.roll, wish, args.files.wish(), global, output)
 }
 
 #[cfg(test)]

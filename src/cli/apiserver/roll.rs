@@ -22,7 +22,7 @@ use crate::ops::apiserver_repoint::{
     FileWish, ObserveError, Observed, RepointRequest, Wish, observe, plan,
 };
 use crate::ops::node_files::{local_node, operator_node};
-use crate::plan::{Applied, Outcome as StepOutcome, Plan, World};
+use crate::plan::{Action, Applied, Outcome as StepOutcome, Plan, World};
 
 /// Flags of both commands.
 #[derive(Args, Debug)]
@@ -54,7 +54,7 @@ pub(super) struct RollArgs {
     cluster: ClusterArgs,
 }
 
-fn parse_wait(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn parse_wait(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Ok(wait) if wait < Duration::from_secs(1) => Err("expected at least 1s".to_owned()),
         Ok(wait) => Ok(wait),
@@ -70,7 +70,8 @@ struct RollReport {
     receipt: Option<String>,
 }
 
-struct Row {
+/// An apiserver once it was its turn.
+pub(in crate::cli) struct Row {
     node: String,
     servers: Vec<String>,
     label: String,
@@ -78,27 +79,20 @@ struct Row {
     proof: Option<String>,
 }
 
-impl Report for RollReport {
-    const KIND: &'static str = "ApiserverRepointResult";
-
-    fn document(&self) -> impl Serialize {
-        let rows = self.rows.iter().map(|row| v1::RepointedApiserver {
-            node: &row.node,
-            etcd_servers: &row.servers,
-            changed: row.changed,
-            proof: row.proof.as_deref(),
-        });
-        v1::ApiserverRepointResult {
-            cluster: &self.name,
-            command: self.command,
-            apiservers: rows.collect(),
-            receipt: self.receipt.as_deref(),
+impl Row {
+    pub(in crate::cli) fn document(&self) -> v1::RepointedApiserver<'_> {
+        v1::RepointedApiserver {
+            node: &self.node,
+            etcd_servers: &self.servers,
+            changed: self.changed,
+            proof: self.proof.as_deref(),
         }
     }
 
-    fn page(&self, page: &mut Page) {
+    /// All of them as a table, then what was proven.
+    pub(in crate::cli) fn table(rows: &[Self], page: &mut Page) {
         let mut table = Table::new(["APISERVER", "RESULT", "ETCD ENDPOINTS"]);
-        for row in &self.rows {
+        for row in rows {
             let result = if row.changed {
                 "repointed"
             } else {
@@ -107,12 +101,29 @@ impl Report for RollReport {
             table.row([row.node.clone(), result.to_owned(), row.label.clone()]);
         }
         page.table(&table);
+        for proof in rows.iter().filter_map(|row| row.proof.as_ref()) {
+            page.line(clean(proof));
+        }
+    }
+}
+
+impl Report for RollReport {
+    const KIND: &'static str = "ApiserverRepointResult";
+
+    fn document(&self) -> impl Serialize {
+        v1::ApiserverRepointResult {
+            cluster: &self.name,
+            command: self.command,
+            apiservers: self.rows.iter().map(Row::document).collect(),
+            receipt: self.receipt.as_deref(),
+        }
+    }
+
+    fn page(&self, page: &mut Page) {
+        Row::table(&self.rows, page);
         if self.receipt.is_none() {
             page.line("Nothing to do: every apiserver named runs with the etcd wished for.");
             return;
-        }
-        for proof in self.rows.iter().filter_map(|row| row.proof.as_ref()) {
-            page.line(clean(proof));
         }
         page.hint(
             "Next: look at it with etcdha apiserver status; back again: etcdha apiserver rollback",
@@ -140,6 +151,7 @@ pub(super) fn roll(
         names: names(args, &spec)?,
         wish,
         files,
+        joining: Vec::new(),
         migrate: args.migrate,
         wait_seconds: args.wait.as_secs(),
         kubeconfig,
@@ -149,16 +161,19 @@ pub(super) fn roll(
     };
     block_on(async {
         let checking = output.progress("checking the apiservers and their etcd");
-        let observed = observe(&request, &access)
-            .await
-            .map_err(|error| match error {
-                ObserveError::Cluster(error) => etcd::no_answer(&error),
-                error => CliError::from(error),
-            })?;
+        let observed = observe(&request, &access).await.map_err(observe_error)?;
         checking.done();
         let plan = plan(&request, &observed).map_err(CliError::refusal)?;
         apply(args, &request, &observed, plan, output).await
     })?
+}
+
+/// Looking failed; where etcd does not answer, with what to do about it.
+pub(in crate::cli) fn observe_error(error: ObserveError) -> CliError {
+    match error {
+        ObserveError::Cluster(error) => etcd::no_answer(&error),
+        error => CliError::from(error),
+    }
 }
 
 /// etcd is asked for its members where they decide; else every apiserver's own files do.
@@ -245,14 +260,34 @@ fn report(
     plan: &Plan,
     applied: Option<&Applied>,
 ) -> RollReport {
+    RollReport {
+        command: request.wish.command(),
+        name: request.spec.name.clone(),
+        rows: rows(observed, plan, applied),
+        receipt: applied.map(|applied| applied.receipt_path.display().to_string()),
+    }
+}
+
+/// What became of every apiserver that was meant.
+pub(in crate::cli) fn rows(
+    observed: &Observed,
+    plan: &Plan,
+    applied: Option<&Applied>,
+) -> Vec<Row> {
     let proof_of = |node: &str| {
         let outcomes = &applied?.outcomes;
         let steps = plan.steps.iter().zip(outcomes);
-        let mut noted = steps.filter(|(step, _)| step.on == node);
-        noted.find_map(|(_, outcome)| match outcome {
+        let mut proofs = steps.filter(|(step, _)| {
+            step.on == node && matches!(step.action, Action::ProveWriteThrough { .. })
+        });
+        proofs.find_map(|(_, outcome)| match outcome {
             StepOutcome::Noted { text } => Some(text.clone()),
             _ => None,
         })
+    };
+    let is_repointed = |node: &str| {
+        let mut steps = plan.steps.iter().filter(|step| step.on == node);
+        steps.any(|step| matches!(step.action, Action::RepointApiserver(_)))
     };
     let rows = observed.nodes.iter().filter_map(|node| {
         let wanted = node.wanted.as_ref()?.as_ref().ok()?;
@@ -260,15 +295,10 @@ fn report(
         Some(Row {
             servers: wanted.says.etcd.flags.servers.clone(),
             label: wanted.label.clone(),
-            changed: plan.steps.iter().any(|step| step.on == name),
+            changed: is_repointed(&name),
             proof: proof_of(&name),
             node: name,
         })
     });
-    RollReport {
-        command: request.wish.command(),
-        name: request.spec.name.clone(),
-        rows: rows.collect(),
-        receipt: applied.map(|applied| applied.receipt_path.display().to_string()),
-    }
+    rows.collect()
 }

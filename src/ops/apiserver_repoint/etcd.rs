@@ -14,17 +14,27 @@ const RENEWING: [&str; 3] = ["leases/", "masterleases/", "events/"];
 /// Most changed keys that are looked through.
 const MAX_CHANGES: i64 = 10_000;
 
-/// Asks every server with the files that the apiserver uses.
+/// Asks every server with the files that the apiserver uses. `stand_in` names the server that answers
+/// for one that is no member yet.
 pub(super) async fn answers(
     node: &LocalNode,
     etcd: &EtcdUse,
     urls: &[ClientUrl],
+    stand_in: impl Fn(&ClientUrl) -> Option<ClientUrl>,
 ) -> Vec<(ClientUrl, Result<Answer, String>)> {
     let access = etcd.access(node, LOOK_PATIENCE);
     let mut found = Vec::new();
     for url in urls {
+        let other = stand_in(url);
         let answer = match &access {
-            Ok(access) => ask(url, access).await.map_err(|error| error.to_string()),
+            Ok(access) => {
+                let answer = ask(other.as_ref().unwrap_or(url), access).await;
+                let promised = |answer| Answer {
+                    is_promised: other.is_some(),
+                    ..answer
+                };
+                answer.map(promised).map_err(|error| error.to_string())
+            }
             Err(error) => Err(format!("{error}: {}", error.source)),
         };
         found.push((url.clone(), answer));
@@ -41,6 +51,7 @@ async fn ask(url: &ClientUrl, access: &ClusterAccess) -> Result<Answer, ClusterE
     }
     Ok(Answer {
         cluster_id: status.cluster_id,
+        is_promised: false,
         is_learner: status.is_learner,
     })
 }

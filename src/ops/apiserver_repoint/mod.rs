@@ -24,7 +24,7 @@ pub use preflight::REFUSALS;
 
 use std::path::PathBuf;
 
-use crate::model::{ClientUrl, ClusterSpec, NodeName};
+use crate::model::{ClientUrl, ClusterSpec, NodeName, Topology};
 
 /// What the operator wishes.
 #[derive(Clone, Debug)]
@@ -37,6 +37,9 @@ pub struct RepointRequest {
     pub wish: Wish,
     /// The files they shall use; what is absent is looked up.
     pub files: FileWish,
+    /// Members that have their vote before the first apiserver's turn: earlier steps of the same plan
+    /// add them. What they will answer can't be looked at yet.
+    pub joining: Vec<NodeName>,
     /// Accept another cluster that holds the same data.
     pub migrate: bool,
     /// Longest wait for an apiserver, in seconds.
@@ -52,9 +55,9 @@ pub struct RepointRequest {
 /// Which etcd an apiserver shall use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// Every voting member, the node's own first.
+    /// Every voting member that stays, the node's own first.
     LocalFirst,
-    /// Every voting member, in the file's order.
+    /// Every voting member that stays, in the file's order.
     All,
     /// The node's own member alone.
     Local,
@@ -65,6 +68,14 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// What a topology wants: the own member first where there is one.
+    pub fn of(topology: Topology) -> Self {
+        match topology {
+            Topology::Stacked => Self::LocalFirst,
+            Topology::External => Self::All,
+        }
+    }
+
     /// The command that has such a wish.
     pub fn command(&self) -> &'static str {
         match self {

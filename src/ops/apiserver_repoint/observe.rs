@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::apiserver::demand_ready;
 use crate::cluster::{self, ClusterAccess, ClusterError, ClusterView};
-use crate::model::{ClusterId, MemberSpec};
+use crate::model::{ClientUrl, ClusterId, MemberSpec};
 use crate::node::LocalNode;
 use crate::ops::Refusal;
 use crate::ops::apiserver_nodes::{
@@ -69,6 +69,7 @@ pub async fn observe(
         nodes: Vec::new(),
         others: Vec::new(),
         left_out: left_out(request, view.as_ref()),
+        leaving: leaving(request, view.as_ref()),
     };
     for name in &request.names {
         let member = control_plane(&request.spec).find(|member| member.name == *name);
@@ -86,11 +87,26 @@ pub async fn observe(
 
 fn left_out(request: &RepointRequest, view: Option<&ClusterView>) -> Vec<String> {
     let Some(view) = view else { return Vec::new() };
-    let members = request.spec.etcd_members();
+    let members = request.spec.staying_members();
     members
+        .filter(|member| !request.joining.contains(&member.name))
         .filter(|member| !wanted::votes(&request.spec, view, member))
         .map(|member| member.name.to_string())
         .collect()
+}
+
+fn leaving(request: &RepointRequest, view: Option<&ClusterView>) -> Vec<String> {
+    let Some(view) = view else { return Vec::new() };
+    let members = request.spec.leaving_members();
+    members
+        .filter(|member| wanted::votes(&request.spec, view, member))
+        .map(|member| member.name.to_string())
+        .collect()
+}
+
+/// A server answers for itself.
+fn itself(_: &ClientUrl) -> Option<ClientUrl> {
+    None
 }
 
 impl Look<'_> {
@@ -257,7 +273,7 @@ impl Look<'_> {
         let spec = &self.request.spec;
         let mut silent_overrides = Vec::new();
         for (part, urls) in &says.overrides {
-            for (url, answer) in answers(node, &says.etcd, urls).await {
+            for (url, answer) in answers(node, &says.etcd, urls, itself).await {
                 if let Err(why) = answer {
                     silent_overrides.push((part.resource.clone(), format!("{url}: {why}")));
                 }
@@ -266,16 +282,29 @@ impl Look<'_> {
         Ok(Wanted {
             label: wanted::label(spec, &says.etcd.dial),
             troubles: file_troubles(node, &text, &says),
-            answers: answers(node, &says.etcd, &says.etcd.dial).await,
+            answers: answers(node, &says.etcd, &says.etcd.dial, |url| self.stand_in(url)).await,
             silent_overrides,
             text,
             says,
         })
     }
 
+    /// A present member for a server that joins before it is needed: both verify clients with one CA.
+    fn stand_in(&self, url: &ClientUrl) -> Option<ClientUrl> {
+        let spec = &self.request.spec;
+        let mut joining = self.request.joining.iter();
+        let joins = joining.any(|name| {
+            let member = spec.member(name);
+            member.is_some_and(|member| spec.client_url(member) == *url)
+        });
+        joins
+            .then(|| self.view?.live_endpoints().into_iter().next())
+            .flatten()
+    }
+
     /// The cluster whose data the apiserver serves now.
     async fn serving(&self, node: &LocalNode, now: &ManifestSays, wanted: &Wanted) -> Serving {
-        let found = answers(node, &now.etcd, &now.etcd.dial).await;
+        let found = answers(node, &now.etcd, &now.etcd.dial, itself).await;
         let ids: BTreeSet<ClusterId> = found
             .iter()
             .filter_map(|(_, answer)| Some(answer.as_ref().ok()?.cluster_id))

@@ -19,6 +19,8 @@ pub struct Observed {
     pub others: Vec<ApiserverTarget>,
     /// Members of the cluster file that are no voting members yet, so no apiserver can use them.
     pub left_out: Vec<String>,
+    /// Voting members on their way out, which no apiserver shall use any more.
+    pub leaving: Vec<String>,
 }
 
 /// A node and its apiserver.
@@ -68,6 +70,8 @@ pub struct Wanted {
 pub struct Answer {
     /// Its cluster.
     pub cluster_id: ClusterId,
+    /// True where it is no member yet, and a present one answered to the same files instead.
+    pub is_promised: bool,
     /// True where it does not vote, and so serves no reads through consensus.
     pub is_learner: bool,
 }

@@ -10,7 +10,7 @@ use crate::ops::Refusal;
 use crate::ops::apiserver_nodes::{ApiserverManifest, FoundManifest};
 use crate::plan::{Action, ApiserverTarget, FileExpectation, Plan, Repoint, Step, WriteFile};
 
-use super::observed::{Observed, ObservedNode, Wanted};
+use super::observed::{Answer, Observed, ObservedNode, Wanted};
 use super::preflight;
 use super::{RepointRequest, Wish};
 
@@ -207,9 +207,16 @@ fn checked(observed: &Observed, names: &[String]) -> Vec<String> {
     };
     let ready = planned().filter(|node| node.ready.is_ok()).count();
     let servers = planned().filter_map(|node| node.wanted.as_ref()?.as_ref().ok());
-    let servers = servers.map(|wanted| wanted.answers.len()).sum::<usize>();
+    let answers = servers.flat_map(|wanted| &wanted.answers);
+    let present =
+        |answer: &Result<Answer, String>| !matches!(answer, Ok(answer) if answer.is_promised);
+    let servers = answers.filter(|(_, answer)| present(answer)).count();
+    let files = match servers {
+        0 => "the apiservers' files for etcd at a present member".to_owned(),
+        count => format!("{count} TLS connections to etcd with the apiservers' own files"),
+    };
     vec![
-        format!("{servers} TLS connections to etcd with the apiservers' own files"),
+        files,
         "one cluster".to_owned(),
         "the data they serve now".to_owned(),
         "files readable inside the pods".to_owned(),
@@ -233,6 +240,12 @@ fn notes(request: &RepointRequest, observed: &Observed, names: &[String]) -> Vec
         notes.push(format!(
             "Left out, since they do not vote yet: {}.",
             observed.left_out.join(", ")
+        ));
+    }
+    if request.wish.needs_members() && !observed.leaving.is_empty() {
+        notes.push(format!(
+            "Left out, since they are on their way out: {}.",
+            observed.leaving.join(", ")
         ));
     }
     for node in &observed.nodes {

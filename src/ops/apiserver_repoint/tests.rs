@@ -30,6 +30,7 @@ fn request(wish: Wish) -> RepointRequest {
         names: vec!["m1".parse().unwrap(), "m2".parse().unwrap()],
         wish,
         files: FileWish::default(),
+        joining: Vec::new(),
         migrate: false,
         wait_seconds: 180,
         kubeconfig: None,
@@ -71,6 +72,7 @@ fn wanted(request: &RepointRequest, name: &str, servers: &str) -> Wanted {
     let ApiserverManifest { text, says, .. } = manifest(request, name, servers);
     let answer = Answer {
         cluster_id: CLUSTER,
+        is_promised: false,
         is_learner: false,
     };
     let answers = says.etcd.dial.iter().map(|url| (url.clone(), Ok(answer)));
@@ -125,6 +127,7 @@ fn observed(request: &RepointRequest) -> Observed {
         nodes: vec![node(request, "m1"), node(request, "m2")],
         others: Vec::new(),
         left_out: Vec::new(),
+        leaving: Vec::new(),
     }
 }
 
@@ -298,6 +301,7 @@ fn wanted_of(observed: &mut Observed) -> &mut Wanted {
 fn answers(id: ClusterId, is_learner: bool) -> Result<Answer, String> {
     Ok(Answer {
         cluster_id: id,
+        is_promised: false,
         is_learner,
     })
 }

@@ -51,7 +51,7 @@ fn servers(
     let spec = &request.spec;
     let own = spec.client_url(member);
     let mut servers: Vec<ClientUrl> = match view {
-        Some(view) => voters(spec, view)
+        Some(view) => voters(request, view)
             .map(|voter| spec.client_url(voter))
             .collect(),
         None => Vec::new(),
@@ -64,29 +64,42 @@ fn servers(
         Wish::Local => {
             servers.retain(|url| *url == own);
             if servers.is_empty() {
-                let what = format!("no voting member of etcd runs on {name}");
+                let what = format!("no voting member of etcd that stays runs on {name}");
                 let fix = "use all members: --servers all";
                 return Err(Refusal::new("no-etcd-servers", what, fix));
             }
         }
     }
     match servers.is_empty() {
-        true => Err(Refusal::new(
-            "no-etcd-servers",
-            "no member of the cluster file is a voting member of the living cluster",
-            "correct the addresses in the cluster file: etcdha member list shows the living ones",
-        )),
+        true => Err(none_votes(spec)),
         false => Ok(servers),
     }
 }
 
-/// The members of the cluster file that vote in the living cluster, in the file's order.
+fn none_votes(spec: &ClusterSpec) -> Refusal {
+    let id = "no-etcd-servers";
+    match spec.leaving_members().next() {
+        None => Refusal::new(
+            id,
+            "no member of the cluster file is a voting member of the living cluster",
+            "correct the addresses in the cluster file: etcdha member list shows the living ones",
+        ),
+        Some(_) => {
+            let topology = spec.topology.as_str();
+            let what = format!("no {topology} member of the cluster file votes yet");
+            Refusal::new(id, what, "add them in the same plan: etcdha topology move")
+        }
+    }
+}
+
+/// The members of the cluster file that stay and vote in the living cluster, in the file's order.
 fn voters<'a>(
-    spec: &'a ClusterSpec,
+    request: &'a RepointRequest,
     view: &'a ClusterView,
 ) -> impl Iterator<Item = &'a MemberSpec> {
-    spec.etcd_members()
-        .filter(|member| votes(spec, view, member))
+    let spec = &request.spec;
+    spec.staying_members()
+        .filter(|member| request.joining.contains(&member.name) || votes(spec, view, member))
 }
 
 /// True where the member votes.

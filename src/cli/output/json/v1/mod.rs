@@ -11,6 +11,7 @@ mod plan;
 mod requests;
 mod saved_snapshot;
 mod snapshot;
+mod topology;
 mod version;
 
 pub use apiserver::{
@@ -40,4 +41,5 @@ pub use snapshot::{
     SnapshotKey, SnapshotLease, SnapshotMember, SnapshotPrefix, SnapshotStatus,
     SnapshotVerification,
 };
+pub use topology::TopologyMoveResult;
 pub use version::Version;
