@@ -6,18 +6,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use etcdha_testbed::kubernetes::{Kubectl, Kubernetes, add_master, single_master};
-use etcdha_testbed::{Bed, EtcdRelease, Host, Output, capture};
+use etcdha_testbed::{Bed, BedConfig, Binaries, Daemon, EtcdRelease, Host, Output, capture, wait};
 
 use crate::member_add::run::Run;
+use crate::member_add::services::{PROGRAM_DIR, host_with_etcd, install};
 use crate::operator;
-use crate::support::bed;
+use crate::support::{PROGRAM, bed};
 
 /// An apiserver is there within 30 s; on a machine busy with compilers much later, and one crash of
 /// it costs a back-off.
 pub(super) const READY: Duration = Duration::from_secs(240);
 
 /// The release of etcd that Kubernetes 1.20 asks for.
-const ETCD: EtcdRelease = EtcdRelease::V3_4;
+pub(super) const ETCD: EtcdRelease = EtcdRelease::V3_4;
 
 /// The masters and the operator's directory.
 pub(super) struct Masters {
@@ -29,12 +30,32 @@ impl Masters {
     /// `m1` is a single master; the other hosts have a kubelet, and certificates of the same
     /// authorities.
     pub(super) fn single<const N: usize>(names: [&str; N]) -> Masters {
-        let bed = bed(names);
+        Self::on(bed(names), &names)
+    }
+
+    /// `m1` is a single master, and the others are hosts on which etcd is installed.
+    pub(super) fn beside<const N: usize>(services: [&str; N]) -> Masters {
+        let config = BedConfig::new(PROGRAM).hosts(["m1"]);
+        let hosts = services.map(host_with_etcd).into_iter();
+        let bed = Bed::new(hosts.fold(config, BedConfig::host)).unwrap();
+        for name in services {
+            install(bed.host(name), ETCD);
+        }
+        Self::on(bed, &["m1"])
+    }
+
+    /// Hosts on which nothing runs yet, and an operator's directory.
+    pub(super) fn none(bed: Bed) -> Masters {
         let dir = bed.scratch().unwrap();
-        let masters = Masters { bed, dir };
+        Masters { bed, dir }
+    }
+
+    fn on(bed: Bed, names: &[&str]) -> Masters {
+        let masters = Self::none(bed);
         let waiting: Vec<&Host> = names[1..].iter().map(|name| masters.host(name)).collect();
         single_master(masters.host("m1"), &waiting, ETCD).unwrap();
-        masters.write_file();
+        let members: Vec<_> = names.iter().map(|name| (*name, "")).collect();
+        masters.declare("stacked", &members);
         masters.kubectl("m1").wait_ready(READY).unwrap();
         masters
     }
@@ -66,25 +87,80 @@ impl Masters {
         }
     }
 
-    fn write_file(&self) {
+    /// Waits until `etcdha status` finds nothing wrong.
+    pub(super) fn settled(&self) {
+        wait::until("a healthy cluster", READY, || self.run_quietly(&["status"])).unwrap();
+    }
+
+    /// Writes the cluster file: where etcd is to live, and the hosts, each with what is said about it
+    /// besides its name, address and root, such as `topology: stacked`.
+    pub(super) fn declare(&self, topology: &str, members: &[(&str, &str)]) {
         let m1 = self.host("m1");
         let tag = Kubernetes::find().etcd_tag(ETCD).unwrap();
         let mut text = format!(
-            "apiVersion: etcdha.dev/v1alpha1\nkind: Cluster\nname: prod\n\
+            "apiVersion: etcdha.dev/v1alpha1\nkind: Cluster\nname: prod\ntopology: {topology}\n\
              etcd:\n  version: 3.4.23\n  image: registry.local/etcd:{tag}\n\
+             \x20 service: {{binary: {PROGRAM_DIR}/etcd}}\n\
              pki:\n  ca:\n    cert: {}\n    key: {}\nmembers:\n",
             m1.path("/etc/kubernetes/pki/etcd/ca.crt").display(),
             m1.path("/etc/kubernetes/pki/etcd/ca.key").display(),
         );
-        for host in self.bed.hosts() {
+        for (name, more) in members {
+            let host = self.host(name);
             text.push_str(&format!(
-                "- name: {}\n  address: {}\n  root: {}\n",
-                host.name(),
+                "- name: {name}\n  address: {}\n  root: {}\n",
                 host.address(),
                 host.root().display()
             ));
+            if !more.is_empty() {
+                text.push_str(&format!("  {more}\n"));
+            }
         }
         std::fs::write(self.dir.join("etcdha.yaml"), text).unwrap();
+    }
+
+    /// Starts an etcd of another cluster on a host, with the files that kubeadm made for its member, and
+    /// returns when it serves.
+    pub(super) fn foreign_etcd(&self, name: &str, data_dir: &str) -> Daemon {
+        let host = self.host(name);
+        let etcd = Binaries::find().etcd(ETCD).unwrap();
+        let pki = "/etc/kubernetes/pki/etcd";
+        let url = self.urls(&[name]);
+        let log = format!("etcd{}", data_dir.replace('/', "-"));
+        let daemon = host.spawn(
+            &log,
+            &[
+                &etcd.to_string_lossy(),
+                &format!("--data-dir={data_dir}"),
+                &format!("--listen-client-urls={url}"),
+                &format!("--advertise-client-urls={url}"),
+                &format!("--cert-file={pki}/server.crt"),
+                &format!("--key-file={pki}/server.key"),
+                &format!("--trusted-ca-file={pki}/ca.crt"),
+                "--client-cert-auth",
+            ],
+        );
+        wait::until_true("the foreign etcd to serve", READY, || {
+            host.log(&log).contains("serving client")
+        })
+        .unwrap();
+        daemon.unwrap()
+    }
+
+    /// etcdctl with the files of the first master's etcd.
+    pub(super) fn etcdctl(&self, endpoint: &str, arguments: &[&str]) -> Output {
+        let pki = self.host("m1").path("/etc/kubernetes/pki/etcd");
+        let mut command = Command::new(Binaries::find().etcdctl(ETCD).unwrap());
+        command
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", endpoint, "--cacert"])
+            .arg(pki.join("ca.crt"))
+            .arg("--cert")
+            .arg(pki.join("healthcheck-client.crt"))
+            .arg("--key")
+            .arg(pki.join("healthcheck-client.key"))
+            .args(arguments);
+        etcdha_testbed::run(&mut command).unwrap()
     }
 
     pub(super) fn host(&self, name: &str) -> &Host {
@@ -100,6 +176,11 @@ impl Masters {
     /// etcdha in the operator's directory, with an environment of its own.
     fn etcdha(&self, arguments: &[&str]) -> Command {
         operator::etcdha(&self.dir, arguments)
+    }
+
+    /// A file in the operator's directory.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// Starts etcdha, to be watched.

@@ -12,3 +12,5 @@ mod repoint_broken;
 mod repoint_foreign;
 mod repoint_grown;
 mod repoint_killed;
+mod repoint_migrate;
+mod topology;

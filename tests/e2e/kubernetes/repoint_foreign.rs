@@ -1,38 +1,15 @@
 //! An empty etcd of another cluster as the target: an apiserver on it would be ready, and serve an
 //! empty cluster.
 
-use etcdha_testbed::{Binaries, EtcdRelease, wait};
-
 use super::masters::Masters;
-use crate::support::PATIENCE;
 
 #[test]
 fn an_empty_etcd_of_another_cluster_is_refused() {
     let masters = Masters::single(["m1", "m2"]);
     let old = masters.manifest("m1");
     let pid = masters.apiserver_pid("m1");
-    let m2 = masters.host("m2");
-    let etcd = Binaries::find().etcd(EtcdRelease::V3_4).unwrap();
-    let pki = "/etc/kubernetes/pki/etcd";
     let url = masters.urls(&["m2"]);
-    let foreign = m2.spawn(
-        "foreign",
-        &[
-            &etcd.to_string_lossy(),
-            "--data-dir=/var/lib/etcd",
-            &format!("--listen-client-urls={url}"),
-            &format!("--advertise-client-urls={url}"),
-            &format!("--cert-file={pki}/server.crt"),
-            &format!("--key-file={pki}/server.key"),
-            &format!("--trusted-ca-file={pki}/ca.crt"),
-            "--client-cert-auth",
-        ],
-    );
-    let _foreign = foreign.unwrap();
-    wait::until_true("the foreign etcd to serve", PATIENCE, || {
-        m2.log("foreign").contains("serving client")
-    })
-    .unwrap();
+    let _foreign = masters.foreign_etcd("m2", "/var/lib/etcd");
 
     let target = format!("--servers={url}");
     let repoint = ["apiserver", "repoint", "m1", "--yes", &target];

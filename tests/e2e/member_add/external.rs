@@ -7,36 +7,19 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use etcdha_testbed::etcd::wait_healthy;
-use etcdha_testbed::{
-    Bed, BedConfig, Binaries, Daemon, EtcdRelease, Host, HostConfig, KubeadmPki, wait,
-};
+use etcdha_testbed::{Bed, BedConfig, Daemon, EtcdRelease, Host, KubeadmPki, wait};
 
 use super::run::Run;
+use super::services::{ETCD, PROGRAM_DIR, UNIT, host_with_etcd, install};
 use crate::cluster::Cluster;
 use crate::support::{PATIENCE, PROGRAM};
 
-/// The user etcd of the test hosts.
-const ETCD: u32 = 4242;
-
-const UNIT: &str = "/etc/systemd/system/etcd.service";
-
-const PROGRAM_DIR: &str = "/var/lib/etcd-program";
-
 /// Three hosts with etcd installed and nothing running.
 fn hosts() -> Bed {
-    let host = |name: &str| {
-        HostConfig::named(name)
-            .private("/etc/etcd")
-            .private("/etc/systemd/system")
-            .private(PROGRAM_DIR)
-    };
-    let config = ["e1", "e2", "e3"].map(host).into_iter();
+    let config = ["e1", "e2", "e3"].map(host_with_etcd).into_iter();
     let bed = Bed::new(config.fold(BedConfig::new(PROGRAM), BedConfig::host)).unwrap();
-    let etcd = Binaries::find().etcd(EtcdRelease::V3_5).unwrap();
     for host in bed.hosts() {
-        let line = format!("root:x:0:0::/root:/bin/sh\netcd:x:{ETCD}:{ETCD}::/:/bin/false\n");
-        fs::write(host.path("/etc/passwd"), line).unwrap();
-        fs::copy(&etcd, host.path(PROGRAM_DIR).join("etcd")).unwrap();
+        install(host, EtcdRelease::V3_5);
     }
     bed
 }

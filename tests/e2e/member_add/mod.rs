@@ -10,4 +10,5 @@ mod never_starts;
 mod readded;
 mod refusals;
 pub(crate) mod run;
+pub(crate) mod services;
 mod undo;
