@@ -13,4 +13,5 @@ mod repoint_foreign;
 mod repoint_grown;
 mod repoint_killed;
 mod repoint_migrate;
+mod repoint_without;
 mod topology;
