@@ -1,13 +1,14 @@
 //! `member add`: grows a living cluster with existing-state joins, data in place.
 //!
-//! The order of steps is in `plan.rs`, what refuses it in `preflight.rs`, what is looked at in
-//! `observe.rs`. All additions are planned before the first is begun, because two voters are worse
-//! than one.
+//! The order of steps is in `plan.rs`, those of members under systemd in `services.rs`, what refuses it
+//! in `preflight.rs`, what is looked at in `observe.rs`. All additions are planned before the first is
+//! begun, because two voters are worse than one.
 
 mod observe;
 mod observed;
 mod plan;
 mod preflight;
+mod services;
 #[cfg(test)]
 mod tests;
 
