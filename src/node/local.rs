@@ -140,7 +140,7 @@ mod tests {
         let occupied = DataDirState::Occupied(vec!["member".into()]);
         assert_eq!(node.data_dir(host_path).unwrap(), occupied);
 
-        let head = include_bytes!("../../tests/data/wal/restore-3.5.wal.head");
+        let head = include_bytes!("../../tests/data/restores/restore-3.5.wal.head");
         let name = wal.join("0000000000000000-0000000000000000.wal");
         files::write_atomic(&name, head, 0o600).unwrap();
         let member = DataDirState::Member {

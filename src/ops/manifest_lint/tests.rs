@@ -70,7 +70,7 @@ fn the_place_of_a_manifest_tells_its_host_and_its_neighbours() {
     write(&directory.join("etcd.yaml"), text.as_bytes());
     write(&directory.join("etcd.yaml.2023"), text.as_bytes());
     write(&directory.join(".etcd.yaml.swp"), text.as_bytes());
-    let wal = include_bytes!("../../../tests/data/wal/restore-3.5.wal.head");
+    let wal = include_bytes!("../../../tests/data/restores/restore-3.5.wal.head");
     write(&host.path().join("var/lib/etcd/member/wal/0.wal"), wal);
     let (found, _) = rules(&[&directory.join("etcd.yaml")], HostFiles::Guess);
     assert_eq!(found, ["M003", "M014", "M047", "M014"]);

@@ -43,21 +43,21 @@ const TYPE_METADATA: i64 = 1;
 const TYPE_CRC: i64 = 4;
 
 #[derive(Clone, PartialEq, Message)]
-struct Record {
+pub(super) struct Record {
     #[prost(int64, tag = "1")]
-    kind: i64,
+    pub(super) kind: i64,
     #[prost(uint32, tag = "2")]
-    crc: u32,
+    pub(super) crc: u32,
     #[prost(bytes = "vec", optional, tag = "3")]
-    data: Option<Vec<u8>>,
+    pub(super) data: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Metadata {
+pub(super) struct Metadata {
     #[prost(uint64, tag = "1")]
-    node_id: u64,
+    pub(super) node_id: u64,
     #[prost(uint64, tag = "2")]
-    cluster_id: u64,
+    pub(super) cluster_id: u64,
 }
 
 impl WalIdentity {
@@ -130,8 +130,8 @@ mod tests {
 
     use super::*;
 
-    const RESTORED_3_4: &[u8] = include_bytes!("../../tests/data/wal/restore-3.4.wal.head");
-    const RESTORED_3_5: &[u8] = include_bytes!("../../tests/data/wal/restore-3.5.wal.head");
+    const RESTORED_3_4: &[u8] = include_bytes!("../../../tests/data/restores/restore-3.4.wal.head");
+    const RESTORED_3_5: &[u8] = include_bytes!("../../../tests/data/restores/restore-3.5.wal.head");
 
     #[test]
     fn segments_written_by_etcd_name_member_and_cluster() {
