@@ -346,7 +346,7 @@ pub(super) fn sync_file_systems(directories: &[&Path]) -> Result<(), FileError> 
 }
 
 /// Makes names in a directory durable.
-pub(super) fn sync_dir(directory: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_dir(directory: &Path) -> Result<(), FileError> {
     File::open(directory)
         .and_then(|handle| handle.sync_all())
         .map_err(failed("sync directory", directory))

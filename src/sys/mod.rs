@@ -7,6 +7,7 @@ pub mod lock;
 pub mod pairs;
 pub mod space;
 pub mod staged;
+pub mod staged_dir;
 pub mod tcp;
 pub mod tls_probe;
 pub mod walk;
