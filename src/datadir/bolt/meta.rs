@@ -8,7 +8,7 @@ pub const NO_FREELIST: u64 = u64::MAX;
 const MAGIC: u32 = 0xED0C_DAED;
 const VERSION: u32 = 2;
 /// Smallest and largest page size that is taken for one.
-const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=16 * 1024 * 1024;
+pub(super) const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=16 * 1024 * 1024;
 
 /// A transaction's view of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

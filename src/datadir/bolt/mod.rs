@@ -1,4 +1,5 @@
-//! bbolt, the file format of etcd's database: reads an image that nobody vouches for.
+//! bbolt, the file format of etcd's database: reads an image that nobody vouches for, and writes a
+//! fresh one.
 //!
 //! Invariant: whatever bytes a file holds, reading it neither panics nor loops, takes time in
 //! proportion to its size, and memory in proportion to its largest page plus a bit per page.
@@ -17,8 +18,10 @@ mod page_set;
 mod read_at;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod walk;
 mod window;
+mod writer;
 
 pub use bucket::{Bucket, BucketRoot};
 pub use defect::{Defect, DefectKind};
@@ -31,3 +34,4 @@ pub use page::{PAGE_HEADER_BYTES, PageFlags, PageHeader};
 pub use page_set::PageSet;
 pub use read_at::ReadAt;
 pub use walk::{Step, Walk};
+pub use writer::{WriteError, Writer, Written};

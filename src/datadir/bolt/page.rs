@@ -12,7 +12,7 @@ use super::meta::{u16_at, u32_at, u64_at};
 pub const PAGE_HEADER_BYTES: usize = 16;
 /// Bytes of an element of a branch or leaf page.
 pub(super) const ELEMENT_BYTES: usize = 16;
-const BUCKET_FLAG: u32 = 1;
+pub(super) const BUCKET_FLAG: u32 = 1;
 
 /// The values of a page header's flags.
 #[derive(Clone, Copy, Debug)]
