@@ -302,7 +302,7 @@ mod tests {
     fn build(target: &Path) -> StagedDir {
         let staged = StagedDir::begin(target).unwrap();
         make_dir(&staged.contents().join("member")).unwrap();
-        fs::File::create(staged.contents().join("member/db")).unwrap();
+        File::create(staged.contents().join("member/db")).unwrap();
         staged
     }
 
