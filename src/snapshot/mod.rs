@@ -1,4 +1,4 @@
-//! What is done with a snapshot file.
+//! What is done with a snapshot file: looked at, verified, made a member's database.
 //!
 //! Invariant: a snapshot is only read, and nothing of a value is shown: it may hold every Secret of a
 //! cluster.
@@ -13,6 +13,7 @@ mod marks;
 mod receive;
 mod record;
 mod retention;
+pub mod restore;
 mod status;
 #[cfg(test)]
 mod tests;

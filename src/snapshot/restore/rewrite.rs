@@ -1,0 +1,132 @@
+//! Streams an image into a fresh file through an [`Edit`], and proves that the file holds what went
+//! in.
+//!
+//! Invariant: memory does not grow with the image.
+
+use std::collections::BTreeMap;
+use std::io::{Seek, Write};
+
+use crate::datadir::bolt::{Bucket, Image, ReadAt, Writer, Written};
+
+use super::edit::Edit;
+use super::survey::survey;
+use super::{Meter, RestoreError, Watch};
+
+/// Smallest page that is written: what most machines have. Larger ones are kept, since they are
+/// those of the machine that the snapshot is from.
+const PAGE_BYTES: u32 = 4096;
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// Pages and their size.
+    pub written: Written,
+    /// Checksum of what was read, as [`super::Survey::content`].
+    pub read: u32,
+    /// Checksum of what was written.
+    pub content: u32,
+}
+
+/// Writes the edited database. The sink should gather small writes; nothing is synced.
+///
+/// # Errors
+/// A damaged image, a sink that fails.
+pub fn rewrite<R: ReadAt, W: Write + Seek>(
+    image: &Image<R>,
+    edit: &Edit<'_>,
+    sink: W,
+    watch: Watch<'_>,
+) -> Result<(W, Rewritten), RestoreError> {
+    let buckets = image.buckets()?;
+    let mut names: BTreeMap<&[u8], Option<&Bucket>> =
+        Edit::buckets().map(|name| (name, None)).collect();
+    for bucket in &buckets {
+        names.insert(&bucket.name, Some(bucket));
+    }
+    let mut copy = Copy {
+        writer: Writer::new(sink, PAGE_BYTES.max(image.meta().page_size))?,
+        meter: Meter::new(watch),
+        read: 0,
+        content: 0,
+    };
+    for (name, bucket) in names {
+        copy.bucket(image, name, bucket, edit)?;
+    }
+    let (sink, written) = copy.writer.finish()?;
+    let rewritten = Rewritten {
+        written,
+        read: copy.read,
+        content: copy.content,
+    };
+    Ok((sink, rewritten))
+}
+
+/// Reads a database that was written and compares it with what went in.
+///
+/// # Errors
+/// A defect, or other contents.
+pub fn prove<R: ReadAt>(
+    image: &Image<R>,
+    rewritten: &Rewritten,
+    watch: Watch<'_>,
+) -> Result<(), RestoreError> {
+    let found = survey(image, watch)?;
+    match found.content == rewritten.content {
+        true => Ok(()),
+        false => Err(RestoreError::Differs {
+            what: "the new database, read back,",
+            found: found.content,
+            expected: rewritten.content,
+        }),
+    }
+}
+
+struct Copy<'a, W: Write + Seek> {
+    writer: Writer<W>,
+    meter: Meter<'a>,
+    read: u32,
+    content: u32,
+}
+
+impl<W: Write + Seek> Copy<'_, W> {
+    fn bucket<R: ReadAt>(
+        &mut self,
+        image: &Image<R>,
+        name: &[u8],
+        bucket: Option<&Bucket>,
+        edit: &Edit<'_>,
+    ) -> Result<(), RestoreError> {
+        let sequence = bucket.map_or(0, |bucket| bucket.sequence);
+        self.writer.bucket(name, sequence)?;
+        self.content = crc32c::crc32c_append(self.content, name);
+        let edit = edit.of(name);
+        let mut added = edit.entries.iter().peekable();
+        if let Some(bucket) = bucket {
+            self.read = crc32c::crc32c_append(self.read, name);
+            let mut entries = image.entries(bucket);
+            while let Some(entry) = entries.next()? {
+                self.read = crc32c::crc32c_append(self.read, entry.key);
+                self.read = crc32c::crc32c_append(self.read, entry.value);
+                self.meter.add(entry.key.len() + entry.value.len())?;
+                while let Some((key, value)) = added.next_if(|(key, _)| key.as_slice() < entry.key)
+                {
+                    self.put(key, value)?;
+                }
+                let is_replaced = added.peek().is_some_and(|(key, _)| key == entry.key);
+                if edit.keeps && !is_replaced {
+                    self.put(entry.key, entry.value)?;
+                }
+            }
+        }
+        for (key, value) in added {
+            self.put(key, value)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), RestoreError> {
+        self.content = crc32c::crc32c_append(self.content, key);
+        self.content = crc32c::crc32c_append(self.content, value);
+        Ok(self.writer.put(key, value)?)
+    }
+}
