@@ -126,7 +126,10 @@ fn sections_add_up_to_the_whole() {
         }
     }
     let found = status(&image).unwrap();
-    assert_eq!((found.hash, found.total_key, found.revision), (hash, total, 7));
+    assert_eq!(
+        (found.hash, found.total_key, found.revision),
+        (hash, total, 7)
+    );
 }
 
 #[test]
