@@ -129,7 +129,7 @@ mod tests {
         drop(StagedFile::begin(&path, 0o600).unwrap());
         assert!(files::list(dir.path()).unwrap().is_empty());
         let staged = StagedFile::begin(&path, 0o600).unwrap();
-        fs::write(&path, b"another's").unwrap();
+        files::write_new(&path, b"another's", 0o600).unwrap();
         assert!(staged.commit_new().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"another's");
         assert_eq!(files::list(dir.path()).unwrap(), ["backup.db"]);

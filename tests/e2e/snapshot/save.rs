@@ -232,7 +232,7 @@ async fn with_a_small_disk(bytes: u64) -> Cluster {
 async fn a_disk_that_fills_or_is_read_only_is_told_and_nothing_is_left() {
     let cluster = with_a_small_disk(96 << 20).await;
     cluster.write_file(
-        &cluster
+        cluster
             .file(EtcdRelease::V3_5, "")
             .split("- name: vault")
             .next()
