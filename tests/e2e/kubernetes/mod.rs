@@ -2,6 +2,7 @@
 
 mod facts;
 mod files;
+mod kubeadm_live;
 mod leftovers;
 mod life;
 mod master;

@@ -68,7 +68,7 @@ impl Host {
         let ctr = Binaries::find().containerd("ctr")?;
         kubernetes::import(self, init, &ctr, &config.images)
             .with_context(|| self.log("containerd"))?;
-        let kubelet = self.spawn_real_kubelet(init)?;
+        let kubelet = self.spawn_real_kubelet(init, config)?;
         Ok(vec![containerd, kubelet])
     }
 
@@ -101,7 +101,7 @@ impl Host {
         Ok(daemon)
     }
 
-    fn spawn_real_kubelet(&self, init: i32) -> Result<Daemon> {
+    fn spawn_real_kubelet(&self, init: i32, config: &KubernetesConfig) -> Result<Daemon> {
         let kubernetes = Kubernetes::find();
         let file = self.dir.join("kubelet.yaml");
         fs::write(&file, kubernetes::kubelet_configuration())
@@ -112,6 +112,7 @@ impl Host {
             &file.to_string_lossy(),
             self.name(),
             self.address(),
+            config.is_registered,
         ));
         let mut daemon = self.spawn_command("kubelet", command)?;
         wait::until("the kubelet to answer", DEADLINE, || {

@@ -89,6 +89,16 @@ impl<'a> Kubeadm<'a> {
         Ok(())
     }
 
+    /// Runs kubeadm on the host with other words than a phase of `init`, such as
+    /// `["upgrade", "node"]`, whatever comes of it.
+    ///
+    /// # Errors
+    /// kubeadm does not start.
+    pub fn run(&self, words: &[&str]) -> Result<Output> {
+        let mut command = self.host.command(self.kubernetes.program("kubeadm")?)?;
+        exec::capture(command.args(words))
+    }
+
     /// Runs one phase, such as `["certs", "all"]` or `["control-plane", "apiserver"]`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! How is the real kubelet configured on a test host, and how is it asked?
 //!
-//! It stands alone: without a kubeconfig it runs the static pods and nothing else. The file is
-//! `KubeletConfiguration` (`k8s.io/kubelet/config/v1beta1`).
+//! It stands alone unless it is told to register: without a kubeconfig it runs the static pods and nothing
+//! else. The file is `KubeletConfiguration` (`k8s.io/kubelet/config/v1beta1`).
 //!
 //! Invariant: everything it writes lies in the host's private directories and in what
 //! `host/seclusion.rs` puts in the machine's place.
@@ -58,6 +58,7 @@ pub(crate) fn arguments(
     config: &str,
     node: &str,
     address: Ipv4Addr,
+    is_registered: bool,
 ) -> Vec<String> {
     let mut arguments = vec![
         format!("--config={config}"),
@@ -67,6 +68,9 @@ pub(crate) fn arguments(
         // The default is below /usr.
         "--volume-plugin-dir=/var/lib/kubelet/volume-plugins".to_owned(),
     ];
+    if is_registered {
+        arguments.push("--kubeconfig=/etc/kubernetes/kubelet.conf".to_owned());
+    }
     // Needed until dockershim went in 1.24, and gone with 1.27.
     if version.minor < 24 {
         arguments.push("--container-runtime=remote".to_owned());

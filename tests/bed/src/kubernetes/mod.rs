@@ -72,6 +72,7 @@ use crate::debs::EtcdRelease;
 #[derive(Debug, Clone)]
 pub struct KubernetesConfig {
     pub(crate) images: Vec<String>,
+    pub(crate) is_registered: bool,
 }
 
 impl KubernetesConfig {
@@ -79,7 +80,16 @@ impl KubernetesConfig {
     pub fn new(etcd: EtcdRelease) -> KubernetesConfig {
         KubernetesConfig {
             images: vec!["pause".to_owned(), etcd.directory().to_owned()],
+            is_registered: false,
         }
+    }
+
+    /// Lets the kubelet register its node and mirror its pods with `/etc/kubernetes/kubelet.conf`, which
+    /// kubeadm must have written. The node never becomes ready: there is no network for its pods.
+    #[must_use]
+    pub fn registered(mut self) -> KubernetesConfig {
+        self.is_registered = true;
+        self
     }
 
     /// Adds another release of etcd, for an upgrade.
