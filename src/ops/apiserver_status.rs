@@ -30,6 +30,8 @@ pub struct ApiserverStatus {
     pub apiservers: Vec<ApiserverRow>,
     /// Members that no apiserver uses.
     pub unused: Vec<String>,
+    /// True where all of those are on their way out.
+    pub unused_leave: bool,
     /// Who leads.
     pub leases: Vec<LeaseRow>,
     /// What is wrong, one line each.
@@ -115,6 +117,7 @@ pub async fn look(
         name: spec.name.clone(),
         cluster_id: view.as_ref().ok().map(|view| view.cluster_id),
         unused: view.as_ref().map_or(Vec::new(), |view| unused(view, &used)),
+        unused_leave: false,
         apiservers,
         leases,
         problems: view.err().into_iter().collect(),
@@ -123,6 +126,11 @@ pub async fn look(
     if used.is_empty() {
         status.unused.clear();
     }
+    let leaves = |name: &String| {
+        spec.leaving_members()
+            .any(|member| member.name.as_str() == name)
+    };
+    status.unused_leave = status.unused.iter().all(leaves);
     let problems = problems(&status.apiservers, &status.leases);
     status.problems.extend(problems);
     status

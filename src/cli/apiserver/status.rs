@@ -73,7 +73,10 @@ impl Report for StatusReport {
                 "Used by no apiserver: {}",
                 clean(&status.unused.join(" "))
             ));
-            page.hint("Next: etcdha apiserver repoint");
+            page.hint(match status.unused_leave {
+                true => "Next: remove them (docs/topology.md)",
+                false => "Next: etcdha apiserver repoint",
+            });
         }
         if !status.problems.is_empty() {
             page.blank();
