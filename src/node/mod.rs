@@ -5,6 +5,6 @@ mod links;
 mod local;
 mod processes;
 
-pub use account::{Account, find_account};
+pub use account::{Account, find_account, find_group};
 pub use local::{DataDirState, LocalNode};
 pub use processes::Process;

@@ -28,6 +28,7 @@ pub mod node_files;
 pub mod receipts;
 mod refusal;
 pub mod snapshot_look;
+pub mod snapshot_restore;
 pub mod snapshot_save;
 pub mod snapshot_store;
 pub mod topology_move;

@@ -11,6 +11,7 @@ use crate::model::{ClientUrl, NodeName, PeerUrl};
 
 use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
+use super::restore::RestoreDataDir;
 use super::service::GiveFiles;
 use super::snapshots::RemoveSnapshot;
 use super::step::Undo;
@@ -56,6 +57,8 @@ pub enum Action {
         /// The member it is for.
         member: JoinTarget,
     },
+    /// Makes a member's data directory of a snapshot.
+    RestoreDataDir(Box<RestoreDataDir>),
     /// Lets the user that runs etcd read its keys and own its data.
     GiveFiles(GiveFiles),
     /// Tells a person to start the member's service: etcdha runs no program.
@@ -224,7 +227,7 @@ impl Action {
             Self::WriteCrl(_) => Undo::None("issue a new certificate instead"),
             Self::AddLearner { listed: true, .. } => Undo::BestEffort("it is removed"),
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
-            Self::PrepareDataDir { .. } => Undo::Exact,
+            Self::PrepareDataDir { .. } | Self::RestoreDataDir(_) => Undo::Exact,
             Self::GiveFiles(_) => Undo::BestEffort("owners are kept"),
             Self::StartService { .. } => Undo::BestEffort("stop it by hand"),
             Self::Promote { .. } => Undo::None("remove it"),

@@ -71,6 +71,7 @@ impl fmt::Display for Action {
             Self::PrepareDataDir { path, .. } => {
                 write!(f, "prepare data directory {}", path.display())
             }
+            Self::RestoreDataDir(order) => order.fmt(f),
             Self::GiveFiles(files) => write!(f, "give keys and data to {}", files.user),
             Self::StartService { commands } => write!(f, "start: {}", commands.join(" && ")),
             Self::WaitTried {

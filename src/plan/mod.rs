@@ -11,6 +11,7 @@ mod certificates;
 mod describe;
 mod engine;
 mod receipt;
+mod restore;
 mod service;
 mod snapshots;
 mod step;
@@ -24,6 +25,7 @@ pub use certificates::{
 };
 pub use engine::{Applied, Events, Failure, Performer, Progress, apply, roll_back};
 pub use receipt::{Receipt, ReceiptError, StepRecord, StepState};
+pub use restore::{EmptyDir, FoundingPeer, OwnerIds, PlaceToBe, RestoreDataDir};
 pub use service::GiveFiles;
 pub use snapshots::RemoveSnapshot;
 pub use step::{Outcome, Plan, Step, StepError, Undo, VotersAfter};

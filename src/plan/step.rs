@@ -114,6 +114,13 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notes: Vec<String>,
     },
+    /// A member was restored.
+    Restored {
+        /// The HashKV that it will answer.
+        hash_kv: u32,
+        /// The revision of that.
+        revision: i64,
+    },
     /// A learner was added.
     Learner {
         /// Its id.
@@ -138,6 +145,12 @@ pub enum StepError {
     /// A key or certificate could not be made.
     #[error(transparent)]
     Pki(Box<dyn std::error::Error + Send + Sync>),
+    /// No database could be made of a snapshot.
+    #[error(transparent)]
+    Restore(#[from] crate::snapshot::restore::RestoreError),
+    /// A database that was written could not be read.
+    #[error(transparent)]
+    Snapshot(#[from] crate::snapshot::SnapshotError),
     /// What the plan expected to find has changed since.
     #[error("{what} changed since the plan was made: expected {expected}, found {found}")]
     Moved {

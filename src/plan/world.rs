@@ -10,9 +10,11 @@ use crate::pki::CertificateAuthority;
 
 use super::action::Action;
 use super::apply::{
-    apiserver, certs, crl, files, membership, requests, service, snapshots, wait, write_through,
+    apiserver, certs, crl, files, membership, requests, restore, service, snapshots, wait,
+    write_through,
 };
 use super::engine::{Performer, Progress};
+use super::restore::RestoreDataDir;
 use super::step::{Outcome, Step, StepError};
 
 /// Everything that applying a plan needs.
@@ -26,6 +28,8 @@ pub struct World {
     pub authority: Option<CertificateAuthority>,
     /// Where replaced files are kept, on the node they came from, outside any manifest directory.
     pub backup_dir: PathBuf,
+    /// True after a restore of this run has failed.
+    pub restore_left_nothing: bool,
 }
 
 impl World {
@@ -37,6 +41,24 @@ impl World {
     pub(super) fn access(&self) -> Result<&ClusterAccess, StepError> {
         let missing = || StepError::Missing("this run has no access to etcd".into());
         self.access.as_ref().ok_or_else(missing)
+    }
+}
+
+impl World {
+    /// True where this very restore has been done before and no etcd has used the directory since.
+    ///
+    /// # Errors
+    /// Files that can't be read.
+    pub fn is_restored(&self, on: &str, order: &RestoreDataDir) -> Result<bool, StepError> {
+        restore::is_restored(self, on, order)
+    }
+
+    /// Removes what killed runs have left on their way to the directory.
+    ///
+    /// # Errors
+    /// Files that can't be removed.
+    pub fn tidy_restore(&self, on: &str, order: &RestoreDataDir) -> Result<(), StepError> {
+        restore::tidy(self, on, order)
     }
 }
 
@@ -57,6 +79,11 @@ impl Performer for World {
             Action::WriteFile(file) => files::write(self, &step.on, file),
             Action::PrepareDataDir { path, member } => {
                 files::prepare_data_dir(self, &step.on, path, member).await
+            }
+            Action::RestoreDataDir(order) => {
+                let made = restore::restore(self, &step.on, order, progress).await;
+                self.restore_left_nothing = made.is_err();
+                made
             }
             Action::GiveFiles(files) => service::give(self, &step.on, files),
             Action::StartService { commands } => Ok(service::ask(&step.on, commands)),
@@ -137,6 +164,9 @@ impl Performer for World {
             Action::PrepareDataDir { path, member } => {
                 files::clear_data_dir(self, &step.on, path, member, outcome).await
             }
+            // It has tidied up itself: what is there by now is another run's.
+            Action::RestoreDataDir(_) if self.restore_left_nothing => Ok(()),
+            Action::RestoreDataDir(order) => restore::take_back(self, &step.on, order),
             Action::AddLearner { member, .. } => {
                 membership::remove_learner(self.access()?, member).await
             }

@@ -12,8 +12,8 @@ mod live;
 mod marks;
 mod receive;
 mod record;
-mod retention;
 pub mod restore;
+mod retention;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -171,6 +171,14 @@ fn leftover(path: PathBuf) -> Option<Leftover> {
 }
 
 impl Leftover {
+    /// True where its contents are in place already.
+    ///
+    /// # Errors
+    /// Where it can't be listed.
+    pub fn is_committed(&self) -> Result<bool, FileError> {
+        Ok(files::list(&self.path.join(CONTENTS))?.is_empty())
+    }
+
     /// Removes it.
     ///
     /// # Errors
@@ -351,7 +359,7 @@ mod tests {
         dead.mark.unlock().unwrap();
         std::mem::forget(dead);
         fs::create_dir(dir.path().join("etcd.part-mine")).unwrap();
-        fs::write(dir.path().join("etcd.part-mine/x"), "x").unwrap();
+        File::create(dir.path().join("etcd.part-mine/x")).unwrap();
         let mut found = leftovers(&target);
         assert_eq!(found.len(), 1);
         let found = found.remove(0);

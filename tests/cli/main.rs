@@ -18,4 +18,5 @@ mod manifest;
 mod openssl;
 mod root;
 mod snapshot_look;
+mod snapshot_restore;
 mod systemd;

@@ -47,7 +47,8 @@ impl Report for PlanReport<'_> {
             page.blank();
         }
         for note in &self.0.notes {
-            page.line(format!("{} {}", Tone::Warn.paint("!"), clean(note)));
+            let note = wrapped(&clean(note));
+            page.line(format!("{} {note}", Tone::Warn.paint("!")));
         }
         if !self.0.checked.is_empty() {
             page.line(wrapped(&format!("Checked: {}.", self.0.checked.join(", "))));

@@ -4,6 +4,7 @@ mod hashkv;
 mod inspect;
 mod list;
 mod prune;
+mod restore;
 mod save;
 mod status;
 mod verify;
@@ -16,7 +17,7 @@ use super::exit_code::ExitCode;
 use super::output::{Output, Report};
 use crate::ops::snapshot_look::LookError;
 
-/// Look at snapshots and prove that they are sound
+/// Save snapshots, prove that they are sound, restore members from them
 #[derive(Args, Debug)]
 pub(super) struct SnapshotArgs {
     #[command(subcommand)]
@@ -29,6 +30,7 @@ enum SnapshotCommand {
     Inspect(inspect::InspectArgs),
     List(list::ListArgs),
     Prune(prune::PruneArgs),
+    Restore(Box<restore::RestoreArgs>),
     Save(Box<save::SaveArgs>),
     Status(status::StatusArgs),
     Verify(verify::VerifyArgs),
@@ -41,6 +43,7 @@ pub(super) fn run(args: &SnapshotArgs, global: &GlobalArgs, output: &Output) -> 
         SnapshotCommand::List(args) => list::run(args, global, output),
         SnapshotCommand::Prune(args) => prune::run(args, global, output),
         SnapshotCommand::Save(args) => save::run(args, global, output),
+        SnapshotCommand::Restore(args) => restore::run(args, global, output),
         SnapshotCommand::Status(args) => status::run(args, output),
         SnapshotCommand::Verify(args) => verify::run(args, output),
     }

@@ -7,6 +7,7 @@ pub(super) mod crl;
 pub(super) mod files;
 pub(super) mod membership;
 pub(super) mod requests;
+pub(super) mod restore;
 pub(super) mod service;
 pub(super) mod snapshots;
 pub(super) mod wait;

@@ -11,6 +11,7 @@ mod plan;
 mod requests;
 mod saved_snapshot;
 mod snapshot;
+mod snapshot_restore;
 mod topology;
 mod version;
 
@@ -41,5 +42,6 @@ pub use snapshot::{
     SnapshotKey, SnapshotLease, SnapshotMember, SnapshotPrefix, SnapshotStatus,
     SnapshotVerification,
 };
+pub use snapshot_restore::SnapshotRestore;
 pub use topology::TopologyMoveResult;
 pub use version::Version;
