@@ -1,8 +1,6 @@
-//! Snapshots of real servers.
-
-mod looks;
-mod save;
 //! Snapshots of real servers, and members restored from them.
 
+mod looks;
 mod restore;
+mod save;
 mod stage;
