@@ -195,3 +195,75 @@ impl KvHasher {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A change: its revision and its user key.
+    type Change = (RevisionKey, u8);
+
+    fn entry((revision, user_key): Change) -> (Vec<u8>, Vec<u8>) {
+        (revision.encode(), vec![user_key, revision.main as u8])
+    }
+
+    /// The hash as etcd computes it: first who is alive, then everything again.
+    fn by_the_book(changes: &[Change], compacted: Option<i64>, at: i64) -> u32 {
+        let until = changes.iter().filter(|(revision, _)| revision.main <= at);
+        let until: Vec<Change> = until.copied().collect();
+        let mut last = BTreeMap::new();
+        for (revision, user_key) in &until {
+            last.insert(*user_key, *revision);
+        }
+        let mut keep: Vec<_> = last.into_values().collect();
+        keep.retain(|revision| !revision.is_tombstone);
+        let mut hash = crc32c::crc32c(b"key");
+        for change in until {
+            let revision = change.0;
+            let is_old = compacted.is_some_and(|compacted| revision.main <= compacted);
+            let is_dead = is_old && !keep.is_empty() && !keep.contains(&revision);
+            if is_dead || (Some(revision.main) == compacted && revision.is_tombstone) {
+                continue;
+            }
+            let (key, value) = entry(change);
+            hash = crc32c::crc32c_append(crc32c::crc32c_append(hash, &key), &value);
+        }
+        hash
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_is_as_good_as_two(
+            changes in proptest::collection::vec((0_u8..4, any::<bool>(), 0_i64..2), 1..24),
+            compacted in proptest::option::of(0_i64..24),
+            ahead in 0_i64..24,
+        ) {
+            let (mut main, mut sub) = (1, 0);
+            let changes: Vec<Change> = changes
+                .into_iter()
+                .map(|(user_key, is_tombstone, step)| {
+                    main += step;
+                    sub = if step == 0 { sub + 1 } else { 0 };
+                    (RevisionKey { main, sub, is_tombstone }, user_key)
+                })
+                .collect();
+            let compacted = compacted.map(|compacted| compacted.min(main));
+            let at = (compacted.unwrap_or(1) + ahead).clamp(1, main);
+            let marks = Marks {
+                finished_compaction: compacted,
+                ..Marks::default()
+            };
+            let mut hasher = KvHasher::new(&marks, Some(at)).unwrap();
+            for change in &changes {
+                let (key, value) = entry(*change);
+                hasher.note(change.0, &[change.1], &key, &value).unwrap();
+            }
+            let found = hasher.finish().unwrap();
+            prop_assert_eq!(found.hash, by_the_book(&changes, compacted, at));
+        }
+    }
+}
