@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::harness::{Run, Sandbox, expect};
 
+type Damage = dyn Fn(&mut Vec<u8>);
+
 /// A sandbox with a snapshot of the examples in it, changed.
 fn sandbox(name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -90,7 +92,7 @@ fn a_damaged_file_ends_with_5_whatever_is_asked() {
     let empty = |bytes: &mut Vec<u8>| bytes.clear();
     let text = |bytes: &mut Vec<u8>| *bytes = b"no database\n".repeat(1000);
     let no_metas = |bytes: &mut Vec<u8>| bytes[..8192].fill(0);
-    let changes: [&dyn Fn(&mut Vec<u8>); 4] = [&half, &empty, &text, &no_metas];
+    let changes: [&Damage; 4] = [&half, &empty, &text, &no_metas];
     for change in changes {
         let sandbox = sandbox(AUTH_3_5, change);
         for command in ["status", "hashkv", "inspect", "verify"] {

@@ -25,6 +25,10 @@ async fn snapshots_of_3_5_read_as_its_tools_and_server_do() {
     reads_as_etcd_does(EtcdRelease::V3_5).await;
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "shown where the test fails, so that it can be repeated"
+)]
 async fn reads_as_etcd_does(release: EtcdRelease) {
     let seed = std::env::var("ETCDHA_SEED").ok();
     let seed = seed.map_or_else(random_seed, |seed| seed.parse().unwrap());
@@ -166,7 +170,7 @@ impl Load {
         let options = CompactionOptions::new().with_physical();
         self.client.compact(at, Some(options)).await.unwrap();
         self.compacted = at;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             self.client.defragment().await.unwrap();
         }
     }
