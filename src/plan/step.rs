@@ -148,9 +148,6 @@ pub enum StepError {
     /// No database could be made of a snapshot.
     #[error(transparent)]
     Restore(#[from] crate::snapshot::restore::RestoreError),
-    /// A database that was written could not be read.
-    #[error(transparent)]
-    Snapshot(#[from] crate::snapshot::SnapshotError),
     /// What the plan expected to find has changed since.
     #[error("{what} changed since the plan was made: expected {expected}, found {found}")]
     Moved {

@@ -2,6 +2,7 @@
 
 use crate::datadir::bolt::{BoltError, WriteError};
 use crate::datadir::schema::RevisionKeyError;
+use crate::snapshot::SnapshotError;
 
 /// What stops a restore.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +10,9 @@ pub enum RestoreError {
     /// The image can't be read or is damaged.
     #[error(transparent)]
     Image(#[from] BoltError),
+    /// An entry can't be made sense of.
+    #[error(transparent)]
+    Entry(#[from] SnapshotError),
     /// The new file can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),

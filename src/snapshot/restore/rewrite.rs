@@ -9,8 +9,10 @@ use std::io::{Seek, Write};
 use crate::datadir::bolt::{Bucket, Image, ReadAt, Writer, Written};
 
 use super::edit::Edit;
-use super::survey::survey;
+use super::survey::survey_with;
 use super::{Meter, RestoreError, Watch};
+use crate::snapshot::hash_kv::KvHasher;
+use crate::snapshot::{HashKv, Marks};
 
 /// Smallest page that is written: what most machines have. Larger ones are kept, since they are
 /// those of the machine that the snapshot is from.
@@ -61,7 +63,8 @@ pub fn rewrite<R: ReadAt, W: Write + Seek>(
     Ok((sink, rewritten))
 }
 
-/// Reads a database that was written and compares it with what went in.
+/// Reads a database that was written and compares it with what went in. Returns the HashKV that
+/// its server will answer.
 ///
 /// # Errors
 /// A defect, or other contents.
@@ -69,10 +72,12 @@ pub fn prove<R: ReadAt>(
     image: &Image<R>,
     rewritten: &Rewritten,
     watch: Watch<'_>,
-) -> Result<(), RestoreError> {
-    let found = survey(image, watch)?;
+) -> Result<HashKv, RestoreError> {
+    let marks = Marks::read(image, &image.buckets()?)?;
+    let mut hasher = KvHasher::new(&marks, None)?;
+    let found = survey_with(image, Some(&mut hasher), watch)?;
     match found.content == rewritten.content {
-        true => Ok(()),
+        true => Ok(hasher.finish()?),
         false => Err(RestoreError::Differs {
             what: "the new database, read back,",
             found: found.content,

@@ -6,6 +6,8 @@ use crate::datadir::schema::{
 };
 
 use super::{Meter, RestoreError, Watch};
+use crate::snapshot::hash_kv::KvHasher;
+use crate::snapshot::status::change_of;
 
 /// Meta pages of an image.
 const METAS: u64 = 2;
@@ -43,6 +45,15 @@ pub struct Survey {
 /// # Errors
 /// The first defect, or what is no database of etcd.
 pub fn survey<R: ReadAt>(image: &Image<R>, watch: Watch<'_>) -> Result<Survey, RestoreError> {
+    survey_with(image, None, watch)
+}
+
+/// As [`survey`], and lets a HashKV be made of the same look.
+pub(super) fn survey_with<R: ReadAt>(
+    image: &Image<R>,
+    mut hasher: Option<&mut KvHasher>,
+    watch: Watch<'_>,
+) -> Result<Survey, RestoreError> {
     let mut meter = Meter::new(watch);
     let mut found = Survey {
         page_size: image.meta().page_size,
@@ -70,7 +81,14 @@ pub fn survey<R: ReadAt>(image: &Image<R>, watch: Watch<'_>) -> Result<Survey, R
             found.content = crc32c::crc32c_append(found.content, entry.value);
             meter.add(entry.key.len() + entry.value.len())?;
             match name {
-                Some(BucketName::Key) => found.stored_revision = revision(&entry)?.main,
+                Some(BucketName::Key) => {
+                    let revision = revision(&entry)?;
+                    found.stored_revision = revision.main;
+                    if let Some(hasher) = &mut hasher {
+                        let change = change_of(&entry)?;
+                        hasher.note(revision, change.key, entry.key, entry.value)?;
+                    }
+                }
                 Some(BucketName::Meta) => compacted = compacted.max(found.meta(&entry)?),
                 Some(name) => found.small(name, &entry),
                 None => {}

@@ -210,3 +210,46 @@ async fn the_log_may_have_a_directory_of_its_own_behind_a_link() {
     stage.healthy(&server).await;
     holds_everything(&stage, &server, &source).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_of_its_own_is_filled_from_within_and_a_small_one_refused() {
+    let disk = |bytes| {
+        let host = etcdha_testbed::HostConfig::named("m1").disk(bytes);
+        Stage::on(etcdha_testbed::BedConfig::new(crate::support::PROGRAM).host(host))
+    };
+    let stage = disk(160 << 20);
+    let source = source(&stage, EtcdRelease::V3_5).await;
+    let mounted = stage.host("m1").path("/var/lib/etcd");
+    let place = mounted.display().to_string();
+    let cluster = stage.initial_cluster(&["m1"]);
+    let words = [
+        "--name",
+        "m1",
+        "--initial-cluster",
+        &cluster,
+        "--data-dir",
+        &place,
+    ];
+    let output = stage.restore(&source.snapshot, &words);
+    assert_eq!(output.status.code(), Some(0), "{}", output.stderr);
+    let mut names = etcdha::sys::files::list(&mounted).unwrap();
+    names.retain(|name| name != "lost+found");
+    assert_eq!(names, ["member"]);
+    let server = stage.start("m1", EtcdRelease::V3_5, &mounted, &["m1"], &[]);
+    stage.healthy(&server).await;
+    holds_everything(&stage, &server, &source).await;
+
+    let small = disk(40 << 20);
+    let place = small.host("m1").path("/var/lib/etcd").display().to_string();
+    let words = [
+        "--name",
+        "m1",
+        "--initial-cluster",
+        &cluster,
+        "--data-dir",
+        &place,
+    ];
+    let output = small.restore(&source.snapshot, &words);
+    assert_eq!(output.status.code(), Some(3), "{}", output.stderr);
+    assert!(output.stderr.contains("[disk-space]"), "{}", output.stderr);
+}

@@ -33,7 +33,11 @@ impl Drop for Server {
 
 impl Stage {
     pub(super) fn new<const N: usize>(names: [&str; N]) -> Self {
-        let bed = Bed::new(BedConfig::new(PROGRAM).hosts(names)).unwrap();
+        Self::on(BedConfig::new(PROGRAM).hosts(names))
+    }
+
+    pub(super) fn on(config: BedConfig) -> Self {
+        let bed = Bed::new(config).unwrap();
         let dir = bed.scratch().unwrap();
         let pki = KubeadmPki::create(&dir.join("pki")).unwrap();
         let addresses: Vec<IpAddr> = bed.hosts().iter().map(|h| h.address().into()).collect();

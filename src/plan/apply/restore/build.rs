@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use rustix::fs::FallocateFlags;
 
@@ -13,8 +12,8 @@ use crate::datadir::wal::{SEGMENT_BYTES, SEGMENT_NAME, founding_segment, read_se
 use crate::datadir::{Founding, FoundingMember, TERM, founding_snap, read_snap, snap_name};
 use crate::plan::restore::{OwnerIds, RestoreDataDir};
 use crate::plan::step::{Outcome, StepError};
+use crate::snapshot::HashKv;
 use crate::snapshot::restore::{Edit, RestoreError, Rewritten, prove, rewrite};
-use crate::snapshot::{HashKv, hash_kv};
 use crate::sys::files::{self, FileError};
 use crate::sys::staged_dir::{StagedDir, create_file, make_dir};
 
@@ -212,15 +211,7 @@ fn check(
             .store(order.image_bytes + bytes, Ordering::Relaxed);
         !shared.stop.load(Ordering::Relaxed)
     };
-    // Both read all of it, each on its own processor.
-    let found = thread::scope(|scope| {
-        let hashing = scope.spawn(|| hash_kv(&image, None));
-        prove(&image, rewritten, &mut watch)?;
-        let hashed = hashing.join();
-        hashed
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            .map_err(StepError::from)
-    })?;
+    let found = prove(&image, rewritten, &mut watch)?;
     let wrong = |path: &Path, found: String| StepError::Moved {
         what: path.display().to_string(),
         expected: format!(
