@@ -129,7 +129,9 @@ impl Report for GrowthReport {
             "Longest pause for writers: {}.",
             elapsed(self.pulse.longest_gap)
         ));
-        page.hint("Next: look at it with etcdha status");
+        page.hint(
+            "Next: etcdha apiserver repoint, for apiservers that are to use it; then etcdha status",
+        );
         if let Some(receipt) = &self.receipt {
             page.hint(format!("Receipt: {receipt}"));
         }

@@ -246,7 +246,7 @@ impl Report for SavedReport<'_> {
                 clean(why)
             ));
         }
-        page.hint(format!("Next: etcdha snapshot verify {}", clean(&path)));
+        page.hint("Next: keep a copy on another machine, with its record");
     }
 }
 
