@@ -6,6 +6,7 @@
 //!
 //! Format: bbolt's `page.go`, `db.go` (meta), `bucket.go`, `node.go`, little-endian.
 
+mod branch;
 mod bucket;
 mod defect;
 mod entries;

@@ -7,15 +7,13 @@
 
 use std::ops::Range;
 
+use super::branch::{Branch, Referrer, is_outside};
 use super::bucket::{Bucket, BucketRoot};
 use super::defect::{Defect, DefectKind};
 use super::entries::Entry;
 use super::error::BoltError;
 use super::image::Image;
-use super::page::{
-    ELEMENT_BYTES, PAGE_HEADER_BYTES, PageFlags, PageHeader, branch_element, check_count,
-    element_start, leaf_element, table_end,
-};
+use super::page::{PageFlags, PageHeader, check_count, element_start, leaf_element, table_end};
 use super::page_set::PageSet;
 use super::read_at::ReadAt;
 use super::window::Window;
@@ -50,21 +48,6 @@ pub struct Walk<'a, R> {
     reached: PageSet,
 }
 
-/// A branch page on the way to the current leaf.
-#[derive(Debug)]
-struct Branch {
-    id: u64,
-    offset: u64,
-    page: Vec<u8>,
-    count: u16,
-    next: u16,
-    /// The child to end before: all of them, or those of a section.
-    end: u16,
-    floor: usize,
-    previous: Range<usize>,
-    has_leaves: bool,
-}
-
 #[derive(Debug)]
 struct Leaf {
     id: u64,
@@ -76,14 +59,6 @@ struct Leaf {
     next: u16,
     floor: usize,
     previous: Range<usize>,
-}
-
-/// Who leads to a page: the blame for a reference that leads nowhere.
-#[derive(Clone, Copy, Debug)]
-struct Referrer {
-    page: u64,
-    element: Option<u32>,
-    offset: u64,
 }
 
 /// An entry's place in its leaf's page.
@@ -407,77 +382,7 @@ impl Leaf {
     }
 }
 
-impl Branch {
-    /// The next child, and the element that leads to it. `above` are the branches above.
-    fn next_child(&mut self, above: &[Self]) -> Result<(u64, Referrer), Defect> {
-        let element = self.next;
-        self.next += 1;
-        let referrer = Referrer {
-            page: self.id,
-            element: Some(u32::from(element)),
-            offset: self.offset + element_start(element) as u64,
-        };
-        let damaged = |kind| Defect {
-            page: referrer.page,
-            element: referrer.element,
-            offset: referrer.offset,
-            kind,
-        };
-        let found = branch_element(&self.page, element, self.floor).map_err(damaged)?;
-        self.floor = found.key.end;
-        let key = &self.page[found.key.clone()];
-        if element > 0 && key <= &self.page[self.previous.clone()] {
-            return Err(damaged(DefectKind::KeyOrder));
-        }
-        if is_outside(key, element, self.count, above) {
-            return Err(damaged(DefectKind::KeyRange));
-        }
-        self.previous = found.key;
-        Ok((found.child, referrer))
-    }
-
-    /// The key of the child that was entered last.
-    fn current_key(&self) -> &[u8] {
-        &self.page[self.previous.clone()]
-    }
-
-    /// The key of the child to be entered next, where there is one that can be read.
-    fn next_key(&self) -> Option<&[u8]> {
-        if self.next == self.count {
-            return None;
-        }
-        let next = branch_element(&self.page, self.next, self.floor).ok()?;
-        self.page.get(next.key)
-    }
-
-    fn children_from_next(&self) -> impl Iterator<Item = u64> + '_ {
-        let table = &self.page[element_start(self.next)..element_start(self.count)];
-        table
-            .chunks_exact(ELEMENT_BYTES)
-            .map(|element| super::meta::u64_at(element, 8))
-    }
-}
-
-/// True where the key of element `element` of `count` is not within what the branches above it give.
-/// The keys in between are in order, so the first and the last one answer for all.
-fn is_outside(key: &[u8], element: u16, count: u16, above: &[Branch]) -> bool {
-    if element == 0
-        && let Some(parent) = above.last()
-        && key < parent.current_key()
-    {
-        return true;
-    }
-    element + 1 == count
-        && above
-            .iter()
-            .rev()
-            .find_map(Branch::next_key)
-            .is_some_and(|upper| key >= upper)
-}
-
 fn to_usize(bytes: u64) -> usize {
     // Below the file's size; on a machine where that is no usize, the read fails.
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
-
-const _: () = assert!(PAGE_HEADER_BYTES == ELEMENT_BYTES);
