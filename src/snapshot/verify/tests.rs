@@ -190,6 +190,38 @@ fn damage_to_what_etcd_keeps_is_named_by_its_rule() {
     assert_eq!(order[0], "S014");
 }
 
+/// The errors when page `id` is made the list of free pages, with these in it.
+fn errors_with_freelist(id: u64, free: &[u64]) -> Vec<&'static str> {
+    errors_after(|bytes| {
+        let header = PageHeader {
+            id,
+            flags: 0x10,
+            count: u16::try_from(free.len()).unwrap(),
+            overflow: 0,
+        };
+        let mut page = header.encode().to_vec();
+        page.extend(free.iter().flat_map(|id| id.to_le_bytes()));
+        let at = usize::try_from(id).unwrap() * PAGE;
+        bytes[at..at + page.len()].copy_from_slice(&page);
+        set_meta(bytes, |meta| meta.freelist = id);
+    })
+}
+
+#[test]
+fn a_list_of_free_pages_must_be_complete_and_true() {
+    // The sample has one page that is free: there a list can lie, and it has nothing to list.
+    let sound: Vec<u64> = (2..9)
+        .filter(|id| errors_with_freelist(*id, &[]).is_empty())
+        .collect();
+    let [list] = sound[..] else {
+        panic!("one page is free, not {sound:?}");
+    };
+    let in_use = if list == 2 { 3 } else { 2 };
+    for wrong in [[in_use].as_slice(), &[list], &[0], &[9], &[1 << 60]] {
+        assert_eq!(errors_with_freelist(list, wrong), ["S016"], "{wrong:?}");
+    }
+}
+
 /// An image of 4 KiB pages: metas and these pages, from page 2 on.
 fn image(pages: Vec<Vec<u8>>) -> Vec<u8> {
     let mut bytes = vec![0; 2 * PAGE];
