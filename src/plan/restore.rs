@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::datadir::Founding;
 use crate::model::PeerUrl;
+use crate::snapshot::restore::Founding;
 
 use super::step::StepError;
 

@@ -12,6 +12,11 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+// What the files of a data directory are made of, for those who put them in their place.
+pub use crate::datadir::bolt::{Image, WriteError};
+pub use crate::datadir::wal::{SEGMENT_BYTES, SEGMENT_NAME, founding_segment, read_segment};
+pub use crate::datadir::{Founding, FoundingMember, TERM, founding_snap, read_snap, snap_name};
+
 pub use edit::Edit;
 pub use error::RestoreError;
 pub use rewrite::{Rewritten, prove, rewrite};

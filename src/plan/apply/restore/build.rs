@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::FallocateFlags;
 
-use crate::datadir::bolt::{Image, WriteError};
-use crate::datadir::wal::{SEGMENT_BYTES, SEGMENT_NAME, founding_segment, read_segment};
-use crate::datadir::{Founding, FoundingMember, TERM, founding_snap, read_snap, snap_name};
 use crate::plan::restore::{OwnerIds, RestoreDataDir};
 use crate::plan::step::{Outcome, StepError};
 use crate::snapshot::HashKv;
-use crate::snapshot::restore::{Edit, RestoreError, Rewritten, prove, rewrite};
+use crate::snapshot::restore::{
+    Edit, Founding, FoundingMember, Image, RestoreError, Rewritten, SEGMENT_BYTES, SEGMENT_NAME,
+    TERM, WriteError, founding_segment, founding_snap, prove, read_segment, read_snap, rewrite,
+    snap_name,
+};
 use crate::sys::files::{self, FileError};
 use crate::sys::staged_dir::{StagedDir, create_file, make_dir};
 

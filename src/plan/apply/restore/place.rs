@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::datadir::bolt::Image;
-use crate::datadir::wal::{SEGMENT_NAME, founding_segment};
 use crate::plan::restore::{EmptyDir, PlaceToBe, RestoreDataDir};
 use crate::plan::step::StepError;
 use crate::plan::world::World;
-use crate::snapshot::restore::{RestoreError, survey};
+use crate::snapshot::restore::{Image, RestoreError, SEGMENT_NAME, founding_segment, survey};
 use crate::sys::files::{self, FileError};
 use crate::sys::staged_dir::{StagedDir, is_part_inside, leftovers};
 
