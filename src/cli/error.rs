@@ -39,6 +39,7 @@ enum Kind {
     Usage,
     Warning,
     Refused { id: &'static str },
+    Unfit { id: &'static str },
     Declined,
     Partial { receipt: PathBuf },
     Interrupted,
@@ -80,6 +81,13 @@ impl CliError {
     /// A refusal of `ops`. Exit 3.
     pub fn refusal(refusal: crate::ops::Refusal) -> Self {
         Self::refused(refusal.id, refusal.what).fix(refusal.fix)
+    }
+
+    /// A refusal of `ops` because of what a check of the input found. Exit 5.
+    pub fn unfit(refusal: crate::ops::Refusal) -> Self {
+        let what = "nothing was changed";
+        let shown = Self::new(Kind::Unfit { id: refusal.id }, what);
+        shown.detail(refusal.what).fix(refusal.fix)
     }
 
     /// The question was answered with no. Exit 3.
@@ -179,6 +187,7 @@ impl CliError {
             Kind::Usage => ExitCode::Usage,
             Kind::Refused { .. } | Kind::Declined => ExitCode::Refused,
             Kind::Partial { .. } => ExitCode::Partial,
+            Kind::Unfit { .. } => ExitCode::Problems,
             Kind::Interrupted => ExitCode::Interrupted,
             Kind::Warning | Kind::ClosedPipe => ExitCode::Done,
         }
@@ -201,7 +210,7 @@ impl CliError {
         match &self.kind {
             Kind::ClosedPipe => return Ok(()),
             Kind::Declined => return writeln!(text, "{what}"),
-            Kind::Refused { id } => {
+            Kind::Refused { id } | Kind::Unfit { id } => {
                 writeln!(text, "{} [{id}]: {what}", Tone::Warn.paint("refused"))?;
             }
             Kind::Warning => writeln!(text, "{} {what}", Tone::Warn.paint("warning:"))?,

@@ -78,8 +78,8 @@ impl ExitCode {
                 "The message names the receipt. Run the same command again to go on, or undo it."
             }
             Self::Problems => {
-                "Only checks end so (`config check`, `certs check`, `manifest lint`, `status` …). \
-                 The findings are on stdout."
+                "Checks end so (`config check`, `certs check`, `manifest lint`, `status` …), with the \
+                 findings on stdout, and a restore from a snapshot that is damaged."
             }
             Self::Interrupted => {
                 "SIGINT, SIGTERM or SIGHUP arrived. Run the same command again to go on."

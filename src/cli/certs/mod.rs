@@ -19,7 +19,6 @@ use super::error::Outcome;
 use super::output::Output;
 
 /// Issue, renew, show and check certificates
-/// Issue, show and check certificates
 #[derive(Args, Debug)]
 pub(super) struct CertsArgs {
     #[command(subcommand)]

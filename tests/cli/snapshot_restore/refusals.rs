@@ -6,8 +6,12 @@ use super::{data, names, place, sandbox};
 use crate::harness::{Run, Sandbox, expect};
 
 fn refused(sandbox: &Sandbox, id: &str, more: &str) -> Run {
+    refused_with(3, sandbox, id, more)
+}
+
+fn refused_with(code: i32, sandbox: &Sandbox, id: &str, more: &str) -> Run {
     let run = expect(
-        3,
+        code,
         sandbox.run(&format!(
             "snapshot restore s.db --yes --data-dir etcd {more}"
         )),
@@ -61,7 +65,7 @@ fn damaged_files_are_named_and_nothing_is_written() {
         ),
     ] {
         place(&sandbox, "s.db", &bytes);
-        let run = refused(&sandbox, id, "");
+        let run = refused_with(5, &sandbox, id, "");
         assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
         assert_eq!(names(&sandbox), [""; 0]);
     }

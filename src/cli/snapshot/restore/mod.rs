@@ -15,6 +15,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::runtime::{block_on, was_signalled};
 use crate::model::{EtcdVersion, PeerUrl};
+use crate::ops::Refusal;
 use crate::ops::snapshot_restore::{
     ObserveError, Observed, RestoreRequest, is_done, observe, order, plan,
 };
@@ -42,7 +43,8 @@ use crate::plan::World;
 ///   $ etcdha snapshot restore etcd.db --name m1 --initial-cluster m1=https://10.0.0.11:2380 \
 ///       --data-dir /var/lib/etcd
 ///
-/// Exit codes: 0 restored, now or before; 1 failed, nothing is left of it; 3 refused
+/// Exit codes: 0 restored, now or before; 1 failed, nothing is left of it; 3 refused;
+/// 5 the snapshot is damaged
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RestoreArgs {
@@ -127,7 +129,7 @@ pub(super) struct RestoreArgs {
 pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     let request = args.request(global)?;
     let observed = look(&request, output)?;
-    let order = order(&request, &observed).map_err(CliError::refusal)?;
+    let order = order(&request, &observed).map_err(refused)?;
     let node = request.node.name.to_string();
     let world = World {
         nodes: vec![request.node.clone()],
@@ -141,7 +143,7 @@ pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> O
         output.emit(&report.unchanged())?;
         return Ok(ExitCode::Done);
     }
-    let plan = plan(&request, &observed).map_err(CliError::refusal)?;
+    let plan = plan(&request, &observed).map_err(refused)?;
     let change = Change {
         plan,
         args: args.change,
@@ -154,6 +156,14 @@ pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> O
         Changed::Applied(applied) => output.emit(&report.made(&applied))?,
     }
     Ok(ExitCode::Done)
+}
+
+/// What is wrong with the file itself ends as `snapshot verify` would.
+fn refused(refusal: Refusal) -> CliError {
+    match refusal.id {
+        "snapshot-damaged" | "digest-mismatch" | "digest-missing" => CliError::unfit(refusal),
+        _ => CliError::refusal(refusal),
+    }
 }
 
 /// Reads the file and looks at the directories, with a word about how far it has come.
