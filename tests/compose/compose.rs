@@ -120,7 +120,8 @@ impl Compose {
     }
 
     fn container(&self, name: &str) -> String {
-        let listed = self.compose(&["ps", "-q", name]);
+        // Version 2 leaves out those that stopped, unless it is asked for all.
+        let listed = self.compose(&["ps", "-a", "-q", name]);
         listed.stdout.trim().to_owned()
     }
 
