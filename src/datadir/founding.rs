@@ -8,8 +8,8 @@
 
 use aws_lc_rs::digest;
 
-use super::go_json;
 use super::protobuf::{put_bytes, put_number};
+use super::schema::{MemberJson, member_key};
 
 /// The raft term of all that a restore writes.
 pub const TERM: u64 = 1;
@@ -111,24 +111,21 @@ impl Founding {
 }
 
 impl FoundingMember {
-    /// The key in the buckets `members` and the v2 store: lower-case hex without leading zeros.
+    /// The key in the buckets `members` and the v2 store.
     pub fn hex_id(&self) -> String {
-        format!("{:x}", self.id)
+        member_key(self.id)
     }
 
     /// The member as the bucket `members` and the raft log keep it.
     pub fn json(&self) -> String {
-        format!(
-            r#"{{"id":{},"peerURLs":{},"name":{}}}"#,
-            self.id,
-            self.peer_urls_json(),
-            go_json::string(&self.name)
-        )
-    }
-
-    pub(super) fn peer_urls_json(&self) -> String {
-        let urls: Vec<_> = self.peer_urls.iter().map(|u| go_json::string(u)).collect();
-        format!("[{}]", urls.join(","))
+        let member = MemberJson {
+            id: self.id,
+            peer_urls: self.peer_urls.clone(),
+            is_learner: false,
+            name: self.name.clone(),
+            client_urls: Vec::new(),
+        };
+        member.encode()
     }
 
     /// The raft entry that adds it: a configuration change.

@@ -25,6 +25,12 @@ pub(super) fn string(text: &str) -> String {
     json
 }
 
+/// A list of texts.
+pub(super) fn strings(texts: &[String]) -> String {
+    let texts: Vec<_> = texts.iter().map(|text| string(text)).collect();
+    format!("[{}]", texts.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

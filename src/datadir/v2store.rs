@@ -79,7 +79,10 @@ fn member_path(member: &FoundingMember) -> String {
 }
 
 fn attributes(member: &FoundingMember) -> String {
-    go_json::string(&format!(r#"{{"peerURLs":{}}}"#, member.peer_urls_json()))
+    go_json::string(&format!(
+        r#"{{"peerURLs":{}}}"#,
+        go_json::strings(&member.peer_urls)
+    ))
 }
 
 fn member_node(index: u64, member: &FoundingMember) -> String {
