@@ -15,10 +15,22 @@ const BLOCK_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// Where the source fails or ends before.
 pub fn digest<R: ReadAt + ?Sized>(source: &R, bytes: u64) -> io::Result<[u8; 32]> {
+    digest_while(source, bytes, || true)
+}
+
+/// As [`digest`], but given up, with a value that says nothing, when `goes_on` says so.
+///
+/// # Errors
+/// As [`digest`].
+pub fn digest_while<R: ReadAt + ?Sized>(
+    source: &R,
+    bytes: u64,
+    goes_on: impl Fn() -> bool,
+) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut block = vec![0; usize::try_from(bytes.min(BLOCK_BYTES)).unwrap_or(0)];
     let mut offset = 0;
-    while offset < bytes {
+    while offset < bytes && goes_on() {
         let length = usize::try_from((bytes - offset).min(BLOCK_BYTES)).unwrap_or(0);
         let block = &mut block[..length];
         source.read_exact_at(block, offset)?;

@@ -19,7 +19,7 @@ mod status;
 mod tests;
 pub mod verify;
 
-pub use digest::digest;
+pub use digest::{digest, digest_while};
 pub use error::{EntryError, SnapshotError};
 pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted_at};
 pub use marks::{MarkError, Marks, StorageVersion};

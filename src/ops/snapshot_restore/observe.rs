@@ -1,25 +1,19 @@
 //! What `snapshot restore` looks at: the file, whole; the directories; the accounts. Changes nothing.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-
-use sha2::{Digest as _, Sha256};
 
 use crate::datadir::bolt::{Image, Trailer};
 use crate::model::MemberId;
 use crate::node::{DataDirState, LocalNode};
 use crate::plan::{EmptyDir, OwnerIds};
+use crate::snapshot::digest_while;
 use crate::snapshot::restore::{RestoreError, Survey, survey};
 use crate::sys::files::{self, FileError};
 use crate::sys::staged_dir::{DirFacts, dir_facts, is_part_inside};
 
 use super::{OwnerWish, RestoreRequest};
-
-/// How much of the file is hashed at once.
-const BLOCK: usize = 1 << 20;
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -146,7 +140,7 @@ fn snapshot(
     let bytes = image.digested_bytes();
     let ended = AtomicBool::new(false);
     let (surveyed, hashed) = thread::scope(|scope| {
-        let hashing = scope.spawn(|| sha256(&file, bytes, &ended));
+        let hashing = scope.spawn(|| digest_while(&file, bytes, || !ended.load(Ordering::Relaxed)));
         let surveyed = survey(&image, &mut |done| watch(done, image.image_bytes()));
         if matches!(surveyed, Err(RestoreError::Interrupted)) {
             ended.store(true, Ordering::Relaxed);
@@ -182,19 +176,6 @@ fn told<T>(error: RestoreError) -> Result<Result<T, String>, ObserveError> {
         RestoreError::Interrupted => Err(ObserveError::Interrupted),
         error => Ok(Err(error.to_string())),
     }
-}
-
-fn sha256(file: &File, bytes: u64, ended: &AtomicBool) -> std::io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    let mut offset = 0;
-    while offset < bytes && !ended.load(Ordering::Relaxed) {
-        let room = usize::try_from(bytes - offset).unwrap_or(BLOCK).min(BLOCK);
-        file.read_exact_at(&mut block[..room], offset)?;
-        hash.update(&block[..room]);
-        offset += room as u64;
-    }
-    Ok(hash.finalize().into())
 }
 
 fn hex(bytes: &[u8]) -> String {
