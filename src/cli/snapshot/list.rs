@@ -15,9 +15,9 @@ use crate::ops::snapshot_store::{State, Stored, look};
 
 /// List the snapshots in a directory, oldest first
 ///
-/// STATE is what the record beside each snapshot says: proven (members had its HashKV when it was saved),
-/// unproven (none could be compared), unrecorded (somebody else put it there), damaged (it is not what
-/// was saved). No snapshot is read whole: etcdha snapshot verify does that.
+/// STATE is what the record beside each snapshot says: proven (members had its HashKV when it was
+/// saved), unproven (none could be compared), unrecorded (somebody else put it there), damaged (it
+/// is not what was saved). No snapshot is read whole: etcdha snapshot verify does that.
 ///
 /// Example:
 ///   $ etcdha snapshot list /var/backups/etcd -o json | jq -r '.snapshots[-1].path'

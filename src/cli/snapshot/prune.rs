@@ -23,10 +23,10 @@ use super::list::{item, time};
 
 /// Remove old snapshots, never the newest good one
 ///
-/// Each --keep rule keeps the newest snapshot of each of the last N periods (UTC) that have one; a snapshot
-/// that no rule keeps goes. Each cluster's snapshots count by themselves. Files without a record, which
-/// etcdha did not save, and damaged ones are left alone. Of each cluster the newest snapshot that
-/// verifies stays, whatever the rules say.
+/// Each --keep rule keeps the newest snapshot of each of the last N periods (UTC) that have one; a
+/// snapshot that no rule keeps goes. Each cluster's snapshots count by themselves. Files without a
+/// record, which etcdha did not save, and damaged ones are left alone. Of each cluster the newest
+/// snapshot that verifies stays, whatever the rules say.
 ///
 /// Example:
 ///   $ etcdha snapshot prune /var/backups/etcd --keep-last 6 --keep-daily 14 --keep-weekly 8

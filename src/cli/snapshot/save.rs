@@ -24,10 +24,11 @@ use crate::ops::snapshot_save::{
 
 /// Save a snapshot of the cluster and prove that it is one
 ///
-/// The member is chosen: healthy, rather a follower than the leader; should it fail on the way, the next
-/// one is asked. The file is hashed as it comes and compared with the server's digest, read back and
-/// verified, and its HashKV is compared with what every member answers. It has its name only then; the
-/// record beside it (FILE.json) says what it is of. Mode 0600: it holds every Secret of the cluster.
+/// The member is chosen: healthy, rather a follower than the leader; should it fail on the way, the
+/// next one is asked. The file is hashed as it comes and compared with the server's digest, read
+/// back and verified, and its HashKV is compared with what every member answers. It has its name
+/// only then; the record beside it (FILE.json) says what it is of. Mode 0600: it holds every Secret
+/// of the cluster.
 ///
 /// Example:
 ///   $ etcdha snapshot save /var/backups/etcd/          # etcd-20260203T040506Z.db

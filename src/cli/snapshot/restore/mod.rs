@@ -30,8 +30,8 @@ use crate::plan::World;
 ///
 /// A restore founds a new cluster: never restore one member of a cluster that runs. Restore every
 /// member from the same file with the same flags apart from --name. The cluster token, from which
-/// all ids come, is made of the file's digest and the first revision, so members that were restored from
-/// different files or with different bumps refuse each other, and stray members of the old
+/// all ids come, is made of the file's digest and the first revision, so members that were restored
+/// from different files or with different bumps refuse each other, and stray members of the old
 /// cluster are refused, too. Name the same --initial-cluster-token for all where members are restored
 /// with other tools.
 ///
