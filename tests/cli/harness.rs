@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{self, Child, Stdio};
 
 use assert_cmd::Command;
 use tempfile::TempDir;
@@ -96,6 +97,24 @@ impl Sandbox {
             .env("HOME", self.path())
             .current_dir(self.path());
         command
+    }
+
+    /// Starts a run that is to be killed.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a run that is killed needs the plain process type"
+    )]
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
+        process::Command::new(env!("CARGO_BIN_EXE_etcdha"))
+            .args(words)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs `etcdha` with these words, parted at spaces.

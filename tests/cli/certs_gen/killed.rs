@@ -1,15 +1,10 @@
 //! Killed at any moment: no certificate without its key, no pair that is none, and the next run
 //! completes.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a run that is killed needs the plain process type"
-)]
-
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,16 +33,8 @@ fn run(sandbox: &Sandbox, dir: &str) -> Run {
 }
 
 fn start(sandbox: &Sandbox, dir: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_etcdha"))
-        .args(words(dir))
-        .env_clear()
-        .env("ETCDHA_STATE_DIR", sandbox.path().join("state"))
-        .current_dir(sandbox.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    let words = words(dir);
+    sandbox.start(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// When a run is killed.

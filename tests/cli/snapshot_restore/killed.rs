@@ -1,15 +1,10 @@
 //! Killed at any moment: the directory is not there or whole, and the next run completes.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a run that is killed needs the plain process type"
-)]
-
 use std::fs;
 use std::io::Cursor;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,16 +58,7 @@ fn run(sandbox: &Sandbox, has_wal: bool) -> Run {
 }
 
 fn start(sandbox: &Sandbox, has_wal: bool) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_etcdha"))
-        .args(words(has_wal))
-        .env_clear()
-        .env("ETCDHA_STATE_DIR", sandbox.path().join("state"))
-        .current_dir(sandbox.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    sandbox.start(&words(has_wal))
 }
 
 fn clear(sandbox: &Sandbox) {
@@ -200,14 +186,11 @@ fn of_two_runs_at_once_one_restores() {
     for other_state in [false, true] {
         clear(&sandbox);
         let mut first = start(&sandbox, false);
-        let mut second = Command::new(env!("CARGO_BIN_EXE_etcdha"));
         let state = if other_state { "state/other" } else { "state" };
+        let mut second = sandbox.command();
         second
             .args(words(false))
-            .env_clear()
-            .env("ETCDHA_STATE_DIR", sandbox.path().join(state))
-            .current_dir(sandbox.path())
-            .stdin(Stdio::null());
+            .env("ETCDHA_STATE_DIR", sandbox.path().join(state));
         let second = second.output().unwrap();
         let first = first.wait().unwrap().code();
         let second = second.status.code();
