@@ -24,7 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(member) = MemberJson::parse(bytes) {
         let written = member.encode();
-        assert_eq!(MemberJson::parse(written.as_bytes()).expect("what is written reads back"), member);
+        assert_eq!(
+            MemberJson::parse(written.as_bytes()).expect("what is written reads back"),
+            member
+        );
     }
     if let Some(id) = parse_member_key(bytes) {
         assert_eq!(member_key(id).as_bytes(), bytes);
