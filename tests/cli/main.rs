@@ -18,5 +18,6 @@ mod manifest;
 mod openssl;
 mod root;
 mod snapshot_look;
+mod snapshot_prune;
 mod snapshot_restore;
 mod systemd;
