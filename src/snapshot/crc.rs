@@ -65,6 +65,27 @@ impl Joiner {
     }
 }
 
+/// The checksum of bytes, and how many they are: what joining it to another takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) crc: u32,
+    bytes: u64,
+}
+
+impl Sum {
+    /// Takes the next bytes.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// Takes the bytes that another sum is of.
+    pub(super) fn append(&mut self, next: Self) {
+        self.crc = Joiner::new().join(self.crc, next.crc, next.bytes);
+        self.bytes += next.bytes;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -25,8 +25,8 @@ pub struct HashKv {
     pub compact_revision: i64,
     /// The revision the store is at.
     pub current_revision: i64,
-    /// User keys alive at `revision`.
-    pub live_keys: u64,
+    /// User keys alive at `revision`, where they were counted.
+    pub live_keys: Option<u64>,
 }
 
 /// The HashKV at a revision, or at the last one. Reads the bucket `key` once.
@@ -191,7 +191,7 @@ impl KvHasher {
             revision,
             compact_revision: self.marks.compacted().unwrap_or(-1),
             current_revision: current,
-            live_keys: self.alive.len() as u64,
+            live_keys: Some(self.alive.len() as u64),
         })
     }
 }

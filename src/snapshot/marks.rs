@@ -1,6 +1,7 @@
 //! What the bucket `meta` says: applied index, compactions, version of the storage.
 
 use super::error::{EntryError, SnapshotError};
+use super::status::revision_of;
 use crate::datadir::bolt::{Bucket, Image, ReadAt};
 use crate::datadir::schema::{BucketName, ConfState, MetaKey, RevisionKey, RevisionKeyError};
 
@@ -139,6 +140,22 @@ impl std::fmt::Display for StorageVersion {
             Self::Stated(version) => f.write_str(version),
         }
     }
+}
+
+/// The revision that the store is at, from the ends of the buckets.
+///
+/// # Errors
+/// A source that fails, or damage on the way.
+pub fn current_revision<R: ReadAt>(image: &Image<R>) -> Result<i64, SnapshotError> {
+    let buckets = image.buckets()?;
+    let marks = Marks::read(image, &buckets)?;
+    let mut last = 0;
+    for mut section in image.tail(find(&buckets, BucketName::Key)?)? {
+        while let Some(entry) = section.next()? {
+            last = revision_of(&entry)?.main;
+        }
+    }
+    Ok(marks.current_revision(last))
 }
 
 /// The bucket of this name.

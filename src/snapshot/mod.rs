@@ -14,15 +14,17 @@ mod receive;
 mod record;
 pub mod restore;
 mod retention;
+mod sections;
 mod status;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod watch;
 
 pub use digest::{digest, digest_while};
 pub use error::{EntryError, SnapshotError};
 pub use hash_kv::{HashKv, hash_kv, hash_kv_compacted_at};
-pub use marks::{MarkError, Marks, StorageVersion};
+pub use marks::{MarkError, Marks, StorageVersion, current_revision};
 pub use receive::{ReceiveError, Received, Receiver};
 #[cfg(test)]
 pub(crate) use record::tests::record as record_for_tests;
@@ -31,3 +33,4 @@ pub use record::{
 };
 pub use retention::{Reason, Retention};
 pub use status::{Status, status};
+pub use watch::Watch;

@@ -1,20 +1,12 @@
 //! What a snapshot holds, in the numbers of `etcdutl snapshot status`.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
-use super::crc::Joiner;
+use super::crc::Sum;
 use super::error::SnapshotError;
 use super::live::LiveKeys;
 use super::marks::{Marks, StorageVersion, find};
+use super::sections::in_sections;
 use crate::datadir::bolt::{Bucket, Entries, Entry, Image, ReadAt};
 use crate::datadir::schema::{BucketName, KeyValueRef, RevisionKey};
-
-/// Sections that the bucket `key` is read in: a few for each processor, so that they end together.
-const SECTIONS: u16 = 16;
-/// More of them only wait for the disk or for memory.
-const MAX_WORKERS: usize = 4;
 
 /// What etcdutl of the file's own version prints, and the revision that it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +39,7 @@ pub fn status<R: ReadAt + Sync>(image: &Image<R>) -> Result<Status, SnapshotErro
     };
     find(&buckets, BucketName::Key)?;
     for bucket in &buckets {
-        pass.hash = crc32c::crc32c_append(pass.hash, &bucket.name);
+        pass.content.add(&bucket.name);
         if bucket.name == BucketName::Key.as_bytes() {
             pass.revisions(image, bucket)?;
         } else {
@@ -55,7 +47,7 @@ pub fn status<R: ReadAt + Sync>(image: &Image<R>) -> Result<Status, SnapshotErro
         }
     }
     Ok(Status {
-        hash: pass.hash,
+        hash: pass.content.crc,
         revision: pass.revision,
         current_revision: marks.current_revision(pass.revision),
         total_key: pass.live.map_or(pass.entries, |live| live.count()),
@@ -66,9 +58,7 @@ pub fn status<R: ReadAt + Sync>(image: &Image<R>) -> Result<Status, SnapshotErro
 
 #[derive(Default)]
 struct Pass {
-    hash: u32,
-    /// Bytes of keys and values.
-    bytes: u64,
+    content: Sum,
     entries: u64,
     revision: i64,
     live: Option<LiveKeys>,
@@ -94,52 +84,18 @@ impl Pass {
         image: &Image<R>,
         bucket: &Bucket,
     ) -> Result<(), SnapshotError> {
-        let sections = match self.live {
-            Some(_) => vec![image.entries(bucket)],
-            None => image.sections(bucket, SECTIONS)?,
-        };
-        if sections.len() == 1 {
-            for mut section in sections {
-                self.section(&mut section)?;
-            }
-            return Ok(());
+        if self.live.is_some() {
+            return self.section(&mut image.entries(bucket));
         }
-        let sections = sections
-            .into_iter()
-            .map(|section| Mutex::new(Some(section)));
-        let sections: Vec<_> = sections.collect();
-        let workers = thread::available_parallelism().map_or(1, |n| n.get().min(MAX_WORKERS));
-        let next = AtomicUsize::new(0);
-        let work = || -> Vec<_> {
-            let claims = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            let claims = claims.map_while(|claim| Some((claim, take(sections.get(claim)?)?)));
-            claims
-                .map(|(number, mut section)| {
-                    let mut pass = Pass::default();
-                    let read = pass.section(&mut section);
-                    (number, read.map(|()| (pass, section)))
-                })
-                .collect()
-        };
-        let mut parts = thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut parts = work();
-            for other in others {
-                match other.join() {
-                    Ok(more) => parts.extend(more),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            parts
-        });
-        parts.sort_unstable_by_key(|(number, _)| *number);
-        let mut read = Vec::with_capacity(parts.len());
-        for (_, part) in parts {
-            let (pass, section) = part?;
-            self.append(&pass);
-            read.push(section);
+        let (sections, _) = in_sections(image, bucket, image.page_set(), |entries| {
+            let mut pass = Self::default();
+            pass.section(entries)?;
+            Ok::<_, SnapshotError>(pass)
+        })?;
+        for section in &sections {
+            self.append(section);
         }
-        Ok(image.are_apart(read)?)
+        Ok(())
     }
 
     fn section<R: ReadAt>(&mut self, entries: &mut Entries<'_, R>) -> Result<(), SnapshotError> {
@@ -157,8 +113,7 @@ impl Pass {
 
     /// Adds what another pass has read behind this one.
     fn append(&mut self, next: &Self) {
-        self.hash = Joiner::new().join(self.hash, next.hash, next.bytes);
-        self.bytes += next.bytes;
+        self.content.append(next.content);
         self.entries += next.entries;
         if next.entries > 0 {
             self.revision = next.revision;
@@ -166,16 +121,10 @@ impl Pass {
     }
 
     fn count(&mut self, entry: &Entry<'_>) {
-        let hash = crc32c::crc32c_append(self.hash, entry.key);
-        self.hash = crc32c::crc32c_append(hash, entry.value);
-        self.bytes += (entry.key.len() + entry.value.len()) as u64;
+        self.content.add(entry.key);
+        self.content.add(entry.value);
         self.entries += 1;
     }
-}
-
-fn take<T>(section: &Mutex<Option<T>>) -> Option<T> {
-    // A worker that panicked ends the run anyway.
-    section.lock().ok()?.take()
 }
 
 /// The revision that an entry of `key` lies under.

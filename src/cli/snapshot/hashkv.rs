@@ -66,7 +66,7 @@ impl Report for HashKvReport {
             found.hash.to_string(),
             found.revision.to_string(),
             found.compact_revision.to_string(),
-            count(found.live_keys),
+            found.live_keys.map_or_else(|| "?".to_owned(), count),
         ]);
         page.table(&table);
     }

@@ -63,7 +63,7 @@ impl Report for VerifyReport {
             storage_version: contents.map(|contents| contents.marks.version().to_string()),
             cluster_version: contents.and_then(|contents| contents.cluster_version.clone()),
             entries: contents.map(|contents| contents.entries),
-            members: contents.map(|contents| contents.members),
+            members: contents.map(|contents| contents.members.len() as u64),
             free_percent: contents.map(free_percent),
             findings: found.findings.iter().map(finding).collect(),
         }
@@ -159,7 +159,7 @@ fn facts(contents: &VerifiedContents) -> String {
             text,
             "revision {}, {} keys, HashKV {}, ",
             hash_kv.current_revision,
-            count(hash_kv.live_keys),
+            hash_kv.live_keys.map_or_else(|| "?".to_owned(), count),
             hash_kv.hash
         );
     }
@@ -203,6 +203,7 @@ fn hex(bytes: &[u8]) -> String {
 pub(super) fn run(args: &VerifyArgs, output: &Output) -> Outcome {
     let options = VerifyOptions {
         skip_hash_check: args.skip_hash_check,
+        count_live: true,
     };
     let report = VerifyReport {
         path: args.file.clone(),

@@ -139,7 +139,7 @@ impl<R: ReadAt> Image<R> {
     }
 
     /// The entries of a bucket in up to `parts` pieces that follow each other. Together they are what
-    /// [`Image::entries`] gives, provided that [`Image::are_apart`] holds when they were read.
+    /// [`Image::entries`] gives, provided that [`Image::join`] finds them apart.
     ///
     /// # Errors
     /// A source that fails.
@@ -153,19 +153,31 @@ impl<R: ReadAt> Image<R> {
         Ok(sections.into_iter().map(Entries::new).collect())
     }
 
-    /// Checks that no page was read by two sections, when all were read to their end.
+    /// The last entries of a bucket, at least one where there is any.
     ///
     /// # Errors
-    /// The first page that was.
-    pub fn are_apart(&self, sections: Vec<Entries<'_, R>>) -> Result<(), BoltError> {
-        let mut all = self.page_set();
+    /// A source that fails.
+    pub fn tail<'a>(&'a self, bucket: &'a Bucket) -> Result<Vec<Entries<'a, R>>, BoltError> {
+        let sections = Walk::of_bucket(self, bucket, self.page_set()).tail()?;
+        Ok(sections.into_iter().map(Entries::new).collect())
+    }
+
+    /// Adds the pages that sections have read to `reached`, when all were read to their end.
+    ///
+    /// # Errors
+    /// The first page that was read twice.
+    pub fn join(
+        &self,
+        sections: Vec<Entries<'_, R>>,
+        mut reached: PageSet,
+    ) -> Result<PageSet, BoltError> {
         for section in sections {
-            if let Some(page) = all.merge(&section.into_reached()) {
+            if let Some(page) = reached.merge(&section.into_reached()) {
                 let offset = page * self.page_size();
                 return Err(Defect::page(page, offset, DefectKind::ReachedTwice).into());
             }
         }
-        Ok(())
+        Ok(reached)
     }
 
     /// An empty set for the pages of this image.

@@ -122,7 +122,23 @@ impl<'a, R: ReadAt> Walk<'a, R> {
     ///
     /// # Errors
     /// A source that fails.
-    pub(super) fn sections(mut self, parts: u16) -> Result<Vec<Self>, BoltError> {
+    pub(super) fn sections(self, parts: u16) -> Result<Vec<Self>, BoltError> {
+        self.parted(parts, |parts| 0..parts)
+    }
+
+    /// As [`Walk::sections`], the last one alone, which is as small as can be.
+    ///
+    /// # Errors
+    /// A source that fails.
+    pub(super) fn tail(self) -> Result<Vec<Self>, BoltError> {
+        self.parted(u16::MAX, |parts| parts - 1..parts)
+    }
+
+    fn parted(
+        mut self,
+        parts: u16,
+        wanted: impl Fn(u16) -> Range<u16>,
+    ) -> Result<Vec<Self>, BoltError> {
         let Some((id, referrer)) = self.root else {
             return Ok(vec![self]);
         };
@@ -142,7 +158,12 @@ impl<'a, R: ReadAt> Walk<'a, R> {
             u16::try_from(children).unwrap_or(root.count)
         };
         let section = |part: u16| {
-            let mut walk = Self::new(self.image, self.image.page_set());
+            // The first one answers for the root.
+            let reached = match part {
+                0 => probe.reached.clone(),
+                _ => self.image.page_set(),
+            };
+            let mut walk = Self::new(self.image, reached);
             walk.stack.push(Branch {
                 page: root.page.clone(),
                 previous: 0..0,
@@ -152,7 +173,7 @@ impl<'a, R: ReadAt> Walk<'a, R> {
             });
             walk
         };
-        Ok((0..parts).map(section).collect())
+        Ok(wanted(parts).map(section).collect())
     }
 
     /// Gives the set of pages back, now with those of this tree.

@@ -141,7 +141,7 @@ fn snapshot(
     let ended = AtomicBool::new(false);
     let (surveyed, hashed) = thread::scope(|scope| {
         let hashing = scope.spawn(|| digest_while(&file, bytes, || !ended.load(Ordering::Relaxed)));
-        let surveyed = survey(&image, &mut |done| watch(done, image.image_bytes()));
+        let surveyed = survey(&image, &|done| watch(done, image.image_bytes()));
         if matches!(surveyed, Err(RestoreError::Interrupted)) {
             ended.store(true, Ordering::Relaxed);
         }

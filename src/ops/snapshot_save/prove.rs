@@ -141,7 +141,7 @@ mod tests {
         revision: 40,
         compact_revision: 30,
         current_revision: 40,
-        live_keys: 3,
+        live_keys: Some(3),
     };
 
     fn answer(hash: u32, compact_revision: i64) -> Answer {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::datadir::bolt::Image;
 use crate::snapshot::verify::{Severity, Verification, VerifyOptions, verify};
 use crate::snapshot::{
     HashKv, Received, RecordedCluster, RecordedHash, RecordedMember, SnapshotError, SnapshotRecord,
-    StorageVersion, hash_kv_compacted_at, record_path,
+    StorageVersion, current_revision, hash_kv_compacted_at, record_path,
 };
 use crate::sys::files::{self, FileError};
 use crate::sys::staged::StagedFile;
@@ -125,7 +126,16 @@ async fn attempt(
         other => AttemptError::Member(other.to_string()),
     })?;
     events.verifying();
-    let (staged, verification) = read_back(staged, &plan.path).await?;
+    // The members compute while the file is read back.
+    let revision = last_revision(staged.file());
+    let asking = async {
+        match revision {
+            Some(revision) => prove::ask(&plan.view, access, revision).await,
+            None => Vec::new(),
+        }
+    };
+    let (answers, read_back) = tokio::join!(asking, read_back(staged, &plan.path));
+    let (staged, verification) = read_back?;
     let contents = verification.contents.as_ref();
     let contents = contents.filter(|_| verification.is_restorable());
     let Some((hash, version)) = contents.and_then(|it| Some((it.hash_kv?, it.marks.version())))
@@ -133,7 +143,10 @@ async fn attempt(
         return Err(AttemptError::Member(complaint(&verification)));
     };
     events.comparing();
-    let answers = prove::ask(&plan.view, access, hash.revision).await;
+    let answers = match revision == Some(hash.revision) {
+        true => answers,
+        false => prove::ask(&plan.view, access, hash.revision).await,
+    };
     let (staged, proof) = on_a_thread(move || {
         let as_if = |compacted| rehash(staged.file(), hash.revision, compacted).ok();
         let proof = prove::compare(&hash, answers, as_if);
@@ -163,15 +176,24 @@ fn complaint(verification: &Verification) -> String {
     format!("the snapshot that it sent is damaged: {first}")
 }
 
-/// Makes the file durable and verifies what can be read back.
+/// Makes the file durable, and beside that verifies what can be read back.
 async fn read_back(
     staged: StagedFile,
     path: &Path,
 ) -> Result<(StagedFile, Verification), AttemptError> {
     let path = path.to_owned();
     on_a_thread(move || {
-        staged.sync().map_err(AttemptError::File)?;
-        match verify(staged.file(), VerifyOptions::default()) {
+        let (synced, verified) = thread::scope(|scope| {
+            let syncing = scope.spawn(|| staged.sync());
+            let verified = verify(staged.file(), VerifyOptions::default());
+            let synced = syncing.join();
+            (
+                synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                verified,
+            )
+        });
+        synced.map_err(AttemptError::File)?;
+        match verified {
             Ok(verification) => Ok((staged, verification)),
             Err(error) if error.is_io() => Err(AttemptError::File(FileError {
                 doing: "read back",
@@ -182,6 +204,12 @@ async fn read_back(
         }
     })
     .await
+}
+
+/// The revision that the file is of, found without reading it whole; none where it can't be read, which is for
+/// [`read_back`] to tell.
+fn last_revision(file: &File) -> Option<i64> {
+    current_revision(&Image::open(file).ok()?).ok()
 }
 
 fn rehash(file: &File, revision: i64, compacted: i64) -> Result<u32, SnapshotError> {

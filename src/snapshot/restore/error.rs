@@ -1,8 +1,8 @@
 //! Why no database can be made of a snapshot.
 
 use crate::datadir::bolt::{BoltError, WriteError};
-use crate::datadir::schema::RevisionKeyError;
 use crate::snapshot::SnapshotError;
+use crate::snapshot::verify::{ExamineError, Finding};
 
 /// What stops a restore.
 #[derive(Debug, thiserror::Error)]
@@ -16,31 +16,9 @@ pub enum RestoreError {
     /// The new file can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// It is a bbolt file of something else.
-    #[error("it has no bucket {0:?}, which every etcd database has: it is no database of etcd 3")]
-    NotEtcd(&'static str),
-    /// An entry of the bucket `key` stands under no revision.
-    #[error(
-        "damaged at byte {offset}: an entry of the bucket key has no revision for a key: {why}"
-    )]
-    RevisionKey {
-        /// Offset in the file of the entry's key.
-        offset: u64,
-        /// What is wrong with it.
-        why: RevisionKeyError,
-    },
-    /// A value that has a fixed form has another.
-    #[error("damaged at byte {offset}: {what} is {found}, expected {expected}")]
-    Value {
-        /// Offset in the file of the value.
-        offset: u64,
-        /// What it is, such as `meta/scheduledCompactRev`.
-        what: String,
-        /// What was found.
-        found: String,
-        /// What was expected.
-        expected: &'static str,
-    },
+    /// It must not be restored: the first thing that is wrong with it.
+    #[error("{}", .0.sentence())]
+    Unsound(Box<Finding>),
     /// Something else was read than when the snapshot was verified, or was not written as it was read.
     #[error("{what} has the checksum {found:08x}, expected {expected:08x}")]
     Differs {
@@ -54,4 +32,13 @@ pub enum RestoreError {
     /// Someone asked for an end.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<ExamineError> for RestoreError {
+    fn from(error: ExamineError) -> Self {
+        match error {
+            ExamineError::Interrupted => Self::Interrupted,
+            ExamineError::Snapshot(error) => Self::Entry(error),
+        }
+    }
 }

@@ -9,10 +9,10 @@ use std::io::{Seek, Write};
 use crate::datadir::bolt::{Bucket, Image, ReadAt, Writer, Written};
 
 use super::edit::Edit;
-use super::survey::survey_with;
-use super::{Meter, RestoreError, Watch};
-use crate::snapshot::hash_kv::KvHasher;
-use crate::snapshot::{HashKv, Marks};
+use super::survey::survey;
+use super::{RestoreError, Watch};
+use crate::snapshot::HashKv;
+use crate::snapshot::watch::{Gauge, Meter};
 
 /// Smallest page that is written: what most machines have. Larger ones are kept, since they are
 /// those of the machine that the snapshot is from.
@@ -45,9 +45,10 @@ pub fn rewrite<R: ReadAt, W: Write + Seek>(
     for bucket in &buckets {
         names.insert(&bucket.name, Some(bucket));
     }
+    let gauge = Gauge::new(watch);
     let mut copy = Copy {
         writer: Writer::new(sink, PAGE_BYTES.max(image.meta().page_size))?,
-        meter: Meter::new(watch),
+        meter: gauge.meter(),
         read: 0,
         content: 0,
     };
@@ -68,17 +69,15 @@ pub fn rewrite<R: ReadAt, W: Write + Seek>(
 ///
 /// # Errors
 /// A defect, or other contents.
-pub fn prove<R: ReadAt>(
+pub fn prove<R: ReadAt + Sync>(
     image: &Image<R>,
     rewritten: &Rewritten,
     watch: Watch<'_>,
 ) -> Result<HashKv, RestoreError> {
-    let marks = Marks::read(image, &image.buckets()?)?;
-    let mut hasher = KvHasher::new(&marks, None)?;
-    let found = survey_with(image, Some(&mut hasher), watch)?;
-    match found.content == rewritten.content {
-        true => Ok(hasher.finish()?),
-        false => Err(RestoreError::Differs {
+    let found = survey(image, watch)?;
+    match found.hash_kv.filter(|_| found.content == rewritten.content) {
+        Some(hash_kv) => Ok(hash_kv),
+        None => Err(RestoreError::Differs {
             what: "the new database, read back,",
             found: found.content,
             expected: rewritten.content,
@@ -112,7 +111,9 @@ impl<W: Write + Seek> Copy<'_, W> {
             while let Some(entry) = entries.next()? {
                 self.read = crc32c::crc32c_append(self.read, entry.key);
                 self.read = crc32c::crc32c_append(self.read, entry.value);
-                self.meter.add(entry.key.len() + entry.value.len())?;
+                if !self.meter.add(entry.key.len() + entry.value.len()) {
+                    return Err(RestoreError::Interrupted);
+                }
                 while let Some((key, value)) = added.next_if(|(key, _)| key.as_slice() < entry.key)
                 {
                     self.put(key, value)?;

@@ -2,14 +2,16 @@
 
 use prost::Message;
 
-use super::super::error::SnapshotError;
-use super::super::hash_kv::KvHasher;
+use super::super::crc::Sum;
+use super::super::hash_kv::{HashKv, KvHasher};
 use super::super::marks::Marks;
-use super::VerifiedContents;
+use super::super::watch::{Gauge, WATCHED, Watch};
 use super::finding::{Findings, Severity};
+use super::keys::{KeyPass, Setback};
 use super::leases::Leases;
 use super::pages;
 use super::rule::Rule;
+use super::{ExamineError, VerifiedContents};
 use crate::datadir::bolt::{BoltError, Bucket, Defect, Entry, Image, PageSet, ReadAt, Step, Walk};
 use crate::datadir::schema::{
     AlarmMember, BucketName, KeyValueRef, Lease, MemberJson, RevisionKey, parse_member_key,
@@ -21,50 +23,107 @@ const NEEDED: [BucketName; 2] = [BucketName::Key, BucketName::Meta];
 /// A pass over all buckets.
 pub(super) struct Contents<'f> {
     findings: &'f mut Findings,
+    gauge: Gauge<'f>,
+    count_live: bool,
     marks: Marks,
     leases: Leases,
-    hasher: Option<KvHasher>,
+    orphans: Vec<(i64, u64)>,
+    hash_kv: Option<HashKv>,
+    content: Sum,
+    last_revision: i64,
     entries: u64,
-    members: u64,
+    alarms: Vec<AlarmMember>,
+    members: Vec<String>,
     cluster_version: Option<String>,
 }
 
 impl<'f> Contents<'f> {
     /// Reads everything there is.
-    pub(super) fn read<R: ReadAt>(
+    pub(super) fn read<R: ReadAt + Sync>(
         image: &Image<R>,
+        count_live: bool,
         findings: &'f mut Findings,
-    ) -> Result<VerifiedContents, SnapshotError> {
+        watch: Watch<'f>,
+    ) -> Result<VerifiedContents, ExamineError> {
         let errors_before = findings.errors;
         let (buckets, mut reached) = list_buckets(image, findings)?;
         let mut contents = Self {
             findings,
+            gauge: Gauge::new(watch),
+            count_live,
             marks: Marks::default(),
             leases: Leases::default(),
-            hasher: None,
+            orphans: Vec::new(),
+            hash_kv: None,
+            content: Sum::default(),
+            last_revision: 0,
             entries: 0,
-            members: 0,
+            alarms: Vec::new(),
+            members: Vec::new(),
             cluster_version: None,
         };
-        contents.prepare(image, &buckets)?;
+        let marks = contents.prepare(image, &buckets)?;
         for bucket in &buckets {
-            reached = contents.bucket(image, bucket, reached)?;
+            contents.content.add(&bucket.name);
+            reached = match BucketName::parse(&bucket.name) {
+                Some(BucketName::Key) => contents.keys(image, bucket, &marks, reached)?,
+                name => contents.bucket(image, bucket, name, None, reached)?,
+            };
         }
         pages::freelist(image, &reached, contents.findings)?;
         contents.conclude(&buckets);
         let is_sound = contents.findings.errors == errors_before;
-        let hasher = contents.hasher.take().filter(|_| is_sound);
         Ok(VerifiedContents {
             page_bytes: image.page_size(),
             image_bytes: image.image_bytes(),
             used_pages: reached.len() + 2,
             pages: image.meta().high_water_mark,
             entries: contents.entries,
+            content: contents.content.crc,
+            last_revision: contents.last_revision,
             members: contents.members,
+            alarms: contents.alarms,
             marks: contents.marks,
             cluster_version: contents.cluster_version,
-            hash_kv: hasher.map(KvHasher::finish).transpose()?,
+            hash_kv: contents.hash_kv.filter(|_| is_sound),
         })
+    }
+
+    /// The bucket `key`: in sections at once where that will do.
+    fn keys<R: ReadAt + Sync>(
+        &mut self,
+        image: &Image<R>,
+        bucket: &Bucket,
+        marks: &Marks,
+        reached: PageSet,
+    ) -> Result<PageSet, ExamineError> {
+        let pass = KeyPass {
+            marks,
+            leases: &self.leases,
+            gauge: &self.gauge,
+            count_live: self.count_live,
+        };
+        match pass.read(image, bucket, reached.clone()) {
+            Ok((keys, reached)) => {
+                self.entries += keys.entries;
+                self.last_revision = keys.last;
+                self.content.append(keys.content);
+                self.hash_kv = Some(keys.hash_kv);
+                self.orphans = keys.orphans;
+                Ok(reached)
+            }
+            Err(Setback::Io(error)) => Err(error.into()),
+            Err(Setback::Interrupted) => Err(ExamineError::Interrupted),
+            Err(Setback::Unsound) => {
+                let mut hasher = KvHasher::new(marks, None)?;
+                let name = Some(BucketName::Key);
+                let reached = self.bucket(image, bucket, name, Some(&mut hasher), reached)?;
+                self.orphans = self.leases.orphans();
+                // What makes it fail are entries that have been found wrong.
+                self.hash_kv = hasher.finish().ok();
+                Ok(reached)
+            }
+        }
     }
 
     /// Reads what has to be known before the bucket `key`, which lies before them. What is
@@ -73,7 +132,7 @@ impl<'f> Contents<'f> {
         &mut self,
         image: &Image<R>,
         buckets: &[Bucket],
-    ) -> Result<(), SnapshotError> {
+    ) -> Result<Marks, BoltError> {
         let mut marks = Marks::default();
         for bucket in buckets {
             let name = BucketName::parse(&bucket.name);
@@ -91,38 +150,47 @@ impl<'f> Contents<'f> {
                 }
             }
         }
-        self.hasher = Some(KvHasher::new(&marks, None)?);
-        Ok(())
+        Ok(marks)
     }
 
     fn bucket<R: ReadAt>(
         &mut self,
         image: &Image<R>,
         bucket: &Bucket,
+        name: Option<BucketName>,
+        mut hasher: Option<&mut KvHasher>,
         reached: PageSet,
-    ) -> Result<PageSet, BoltError> {
-        let name = BucketName::parse(&bucket.name);
+    ) -> Result<PageSet, ExamineError> {
         let label = String::from_utf8_lossy(&bucket.name).into_owned();
         if name.is_none() {
             let message = format!("the bucket {label:?} is not one of etcd's; a restore keeps it");
             self.findings.warning(Rule::UnknownBucket, None, message);
         }
         let mut walk = Walk::of_bucket(image, bucket, reached);
+        let mut unread = 0;
         while let Some(step) = walk.step()? {
-            match step {
-                Step::Defect(found) => pages::defect(Some(&label), &found, self.findings),
-                Step::Entry(entry) => {
-                    self.entries += 1;
-                    if let Err((rule, message)) = self.entry(name, &entry) {
-                        self.findings.push(
-                            Severity::Error,
-                            rule,
-                            Some(entry.offset),
-                            Some(label.clone()),
-                            message,
-                        );
-                    }
+            let entry = match step {
+                Step::Entry(entry) => entry,
+                Step::Defect(found) => {
+                    pages::defect(Some(&label), &found, self.findings);
+                    continue;
                 }
+            };
+            self.entries += 1;
+            self.content.add(entry.key);
+            self.content.add(entry.value);
+            if let Err((rule, message)) = self.entry(name, &entry, hasher.as_deref_mut()) {
+                self.findings.push(
+                    Severity::Error,
+                    rule,
+                    Some(entry.offset),
+                    Some(label.clone()),
+                    message,
+                );
+            }
+            unread += (entry.key.len() + entry.value.len()) as u64;
+            if unread >= WATCHED && !self.gauge.tell(std::mem::take(&mut unread)) {
+                return Err(ExamineError::Interrupted);
             }
         }
         Ok(walk.into_reached())
@@ -132,9 +200,10 @@ impl<'f> Contents<'f> {
         &mut self,
         bucket: Option<BucketName>,
         entry: &Entry<'_>,
+        hasher: Option<&mut KvHasher>,
     ) -> Result<(), (Rule, String)> {
         match bucket {
-            Some(BucketName::Key) => self.change(entry),
+            Some(BucketName::Key) => self.change(entry, hasher),
             Some(BucketName::Meta) => self
                 .marks
                 .note(entry.key, entry.value)
@@ -142,8 +211,8 @@ impl<'f> Contents<'f> {
             Some(BucketName::Lease) => lease(entry),
             Some(BucketName::Alarm) => self.alarm(entry),
             Some(BucketName::Members) => {
-                self.members += 1;
-                member(entry)
+                self.members.push(member(entry)?);
+                Ok(())
             }
             Some(BucketName::MembersRemoved) => member_id(entry).map(|_| ()),
             Some(BucketName::Cluster) => self.version(entry),
@@ -153,9 +222,14 @@ impl<'f> Contents<'f> {
     }
 
     /// An entry of `key`: a revision and what changed in it.
-    fn change(&mut self, entry: &Entry<'_>) -> Result<(), (Rule, String)> {
+    fn change(
+        &mut self,
+        entry: &Entry<'_>,
+        hasher: Option<&mut KvHasher>,
+    ) -> Result<(), (Rule, String)> {
         let revision = RevisionKey::parse(entry.key)
             .map_err(|error| (Rule::RevisionKey, format!("no revision: {error}")))?;
+        self.last_revision = revision.main;
         let change = KeyValueRef::parse(entry.value)
             .map_err(|error| (Rule::KeyValue, format!("revision {revision}: {error}")))?;
         // The last operation of a transaction decides; a bump leaves an entry of no bytes.
@@ -163,7 +237,7 @@ impl<'f> Contents<'f> {
             consistent(revision, &change).map_err(|message| (Rule::RevisionMismatch, message))?;
         }
         self.leases.note(revision, &change, entry.offset);
-        if let Some(hasher) = &mut self.hasher {
+        if let Some(hasher) = hasher {
             hasher
                 .note(revision, change.key, entry.key, entry.value)
                 .map_err(|error| (Rule::KeyValue, error.to_string()))?;
@@ -175,12 +249,13 @@ impl<'f> Contents<'f> {
         let alarm = AlarmMember::decode(entry.key)
             .map_err(|_| (Rule::Record, "no alarm of a member".to_owned()))?;
         let message = format!(
-            "alarm {} of member {:x} is raised, and a restore keeps it",
+            "alarm {} of member {:x} is raised; etcdutl's restore keeps it, etcdha's does not",
             alarm.kind(),
             alarm.member_id
         );
         self.findings
             .warning(Rule::Alarm, Some(entry.offset), message);
+        self.alarms.push(alarm);
         Ok(())
     }
 
@@ -221,8 +296,8 @@ impl<'f> Contents<'f> {
             );
             self.findings.error(Rule::CompactionMarks, None, message);
         }
-        self.leases.report(self.findings);
-        if self.members == 0 {
+        Leases::report(std::mem::take(&mut self.orphans), self.findings);
+        if self.members.is_empty() {
             let message = "no member is recorded";
             self.findings.warning(Rule::NoMembers, None, message);
         }
@@ -253,7 +328,7 @@ fn list_buckets<R: ReadAt>(
 }
 
 /// What a change says of itself must fit where it lies.
-fn consistent(revision: RevisionKey, change: &KeyValueRef<'_>) -> Result<(), String> {
+pub(super) fn consistent(revision: RevisionKey, change: &KeyValueRef<'_>) -> Result<(), String> {
     if change.mod_revision != revision.main {
         return Err(format!(
             "revision {revision}: its mod_revision is {}",
@@ -299,7 +374,8 @@ fn member_id(entry: &Entry<'_>) -> Result<u64, (Rule, String)> {
     parse_member_key(entry.key).ok_or_else(|| record("the key of a member is no id in hex"))
 }
 
-fn member(entry: &Entry<'_>) -> Result<(), (Rule, String)> {
+/// Its name.
+fn member(entry: &Entry<'_>) -> Result<String, (Rule, String)> {
     let id = member_id(entry)?;
     // serde's message may quote the text.
     let member = MemberJson::parse(entry.value)
@@ -308,7 +384,7 @@ fn member(entry: &Entry<'_>) -> Result<(), (Rule, String)> {
         let message = format!("member {id:x} says that it is {:x}", member.id);
         return Err(record(message));
     }
-    Ok(())
+    Ok(member.name)
 }
 
 fn auth(entry: &Entry<'_>) -> Result<(), (Rule, String)> {

@@ -29,6 +29,19 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// What is wrong and where, in a line: `bucket key, byte 8272: page 2, element 0: …`.
+    pub fn sentence(&self) -> String {
+        let bucket = self.bucket.as_ref().map(|name| format!("bucket {name}"));
+        let byte = self.offset.map(|offset| format!("byte {offset}"));
+        let place: Vec<String> = bucket.into_iter().chain(byte).collect();
+        match place.is_empty() {
+            true => self.message.clone(),
+            false => format!("{}: {}", place.join(", "), self.message),
+        }
+    }
+}
+
 /// Findings in the making.
 #[derive(Debug, Default)]
 pub(super) struct Findings {

@@ -23,10 +23,14 @@ impl Leases {
         }
     }
 
+    /// True where a key hangs on a lease that is not there.
+    pub(super) fn lacks(&self, lease: i64) -> bool {
+        lease != 0 && !self.known.contains(&lease)
+    }
+
     /// Takes the next change of a key.
     pub(super) fn note(&mut self, revision: RevisionKey, change: &KeyValueRef<'_>, offset: u64) {
-        let is_orphan =
-            !revision.is_tombstone && change.lease != 0 && !self.known.contains(&change.lease);
+        let is_orphan = !revision.is_tombstone && self.lacks(change.lease);
         if is_orphan {
             let digest = self.digester.digest(change.key);
             self.orphans.insert(digest, (change.lease, offset));
@@ -35,9 +39,13 @@ impl Leases {
         }
     }
 
-    /// Reports the keys that are left, in the order of the file.
-    pub(super) fn report(&self, findings: &mut Findings) {
-        let mut orphans: Vec<_> = self.orphans.values().copied().collect();
+    /// The keys that are left, by lease and offset.
+    pub(super) fn orphans(&self) -> Vec<(i64, u64)> {
+        self.orphans.values().copied().collect()
+    }
+
+    /// Reports such keys in the order of the file.
+    pub(super) fn report(mut orphans: Vec<(i64, u64)>, findings: &mut Findings) {
         orphans.sort_unstable_by_key(|(_, offset)| *offset);
         for (lease, offset) in orphans {
             let message = format!("a key hangs on lease {lease:016x}, which is not there");

@@ -5,6 +5,7 @@
 
 mod contents;
 mod finding;
+mod keys;
 mod leases;
 mod pages;
 mod rule;
@@ -20,7 +21,9 @@ use super::digest::digest;
 use super::error::SnapshotError;
 use super::hash_kv::HashKv;
 use super::marks::Marks;
+use super::watch::Watch;
 use crate::datadir::bolt::{BoltError, Image, ReadAt, Trailer};
+use crate::datadir::schema::AlarmMember;
 
 pub use finding::{Finding, Severity};
 pub use rule::Rule;
@@ -30,6 +33,8 @@ pub use rule::Rule;
 pub struct VerifyOptions {
     /// A digest that is missing or does not fit is a warning only: for the copy of a database file.
     pub skip_hash_check: bool,
+    /// The keys that are alive are to be counted even where that takes a map of all of them.
+    pub count_live: bool,
 }
 
 /// What was found.
@@ -62,8 +67,14 @@ pub struct VerifiedContents {
     pub pages: u64,
     /// Entries of all buckets that could be read.
     pub entries: u64,
-    /// Members recorded.
-    pub members: u64,
+    /// Checksum of all buckets' names, keys and values: what etcdutl's `snapshot status` calls hash.
+    pub content: u32,
+    /// The last revision that is stored; 0 where there is none.
+    pub last_revision: i64,
+    /// Names of the members recorded.
+    pub members: Vec<String>,
+    /// Alarms that are raised.
+    pub alarms: Vec<AlarmMember>,
     /// The bucket `meta`.
     pub marks: Marks,
     /// The version of the cluster that wrote it, where it is recorded.
@@ -111,7 +122,7 @@ pub fn verify<R: ReadAt + Sync>(
             Trailer::Digest(_) => digest(source, bytes).map(Some),
             Trailer::Absent | Trailer::Unknown { .. } => Ok(None),
         });
-        let contents = Contents::read(&image, &mut findings);
+        let contents = Contents::read(&image, options.count_live, &mut findings, &|_| true);
         (sha256.join(), contents)
     });
     let sha256 = match sha256 {
@@ -127,8 +138,42 @@ pub fn verify<R: ReadAt + Sync>(
         Err(panic) => std::panic::resume_unwind(panic),
     };
     pages::trailer(&image, sha256, options, &mut findings);
-    let contents = contents?;
-    Ok(summary(file_bytes, sha256, findings, Some(contents)))
+    let contents = match contents {
+        Ok(contents) => Some(contents),
+        Err(ExamineError::Snapshot(error)) => return Err(error),
+        Err(ExamineError::Interrupted) => None,
+    };
+    Ok(summary(file_bytes, sha256, findings, contents))
+}
+
+/// Why an image was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    /// It can't be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The watch said so.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<BoltError> for ExamineError {
+    fn from(error: BoltError) -> Self {
+        Self::Snapshot(error.into())
+    }
+}
+
+/// Judges all that is in an image, not what follows it: every page, tree and entry.
+///
+/// # Errors
+/// Where the source cannot be read, or the watch ends it. Damage is a finding.
+pub fn examine<R: ReadAt + Sync>(
+    image: &Image<R>,
+    watch: Watch<'_>,
+) -> Result<(VerifiedContents, Vec<Finding>), ExamineError> {
+    let mut findings = Findings::default();
+    let contents = Contents::read(image, false, &mut findings, watch)?;
+    Ok((contents, findings.list))
 }
 
 fn summary(

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use rustix::fs::FallocateFlags;
 
@@ -55,21 +56,26 @@ pub(super) fn make(
     }
     let db = contents.join("member/snap/db");
     built.files.push(db.clone());
-    let rewritten = write_database(order, &founding, &db, shared)?;
+    let (database, rewritten) = write_database(order, &founding, &db, shared)?;
     let segment = segments.join(SEGMENT_NAME);
     built.files.push(segment.clone());
     write_segment(&segment, &founding_segment(&founding, member))?;
     let snap = contents.join("member/snap").join(snap_name(&founding));
     built.files.push(snap.clone());
     write_small(&snap, &founding_snap(&founding))?;
-    let found = check(
-        order,
-        &founding,
-        member,
-        &Files { db, segment, snap },
-        &rewritten,
-        shared,
-    )?;
+    let files = Files { db, segment, snap };
+    // The disk writes what the processor compares.
+    let (synced, found) = thread::scope(|scope| {
+        let syncing = scope.spawn(|| database.sync_all());
+        let found = check(order, &founding, member, &files, &rewritten, shared);
+        let synced = syncing.join();
+        (
+            synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            found,
+        )
+    });
+    let found = found?;
+    synced.map_err(failed("sync", &files.db))?;
     built.finish(order.owner)?;
     place::settle(order, places)?;
     place::commit(
@@ -106,12 +112,13 @@ fn named(error: RestoreError, path: &Path) -> StepError {
     }
 }
 
+/// Writes it and hands it over, not synced yet.
 fn write_database(
     order: &RestoreDataDir,
     founding: &Founding,
     path: &Path,
     shared: &Shared,
-) -> Result<Rewritten, StepError> {
+) -> Result<(File, Rewritten), StepError> {
     let source = File::open(&order.snapshot).map_err(failed("open", &order.snapshot))?;
     let image = Image::open(source).map_err(RestoreError::from)?;
     let edit = Edit {
@@ -119,12 +126,12 @@ fn write_database(
         first_revision: order.first_revision,
     };
     let sink = BufWriter::with_capacity(GATHERED, create_file(path)?);
-    let mut watch = |bytes| {
+    let watch = |bytes| {
         shared.done.store(bytes, Ordering::Relaxed);
         !shared.stop.load(Ordering::Relaxed)
     };
     let (sink, rewritten) =
-        rewrite(&image, &edit, sink, &mut watch).map_err(|error| named(error, path))?;
+        rewrite(&image, &edit, sink, &watch).map_err(|error| named(error, path))?;
     if rewritten.read != order.content {
         return Err(StepError::Restore(RestoreError::Differs {
             what: "the snapshot, read again,",
@@ -135,8 +142,7 @@ fn write_database(
     let file = sink
         .into_inner()
         .map_err(|error| failed("write", path)(error.into_error()))?;
-    file.sync_all().map_err(failed("sync", path))?;
-    Ok(rewritten)
+    Ok((file, rewritten))
 }
 
 /// What a restore of this order writes into a database, without writing it.
@@ -151,7 +157,7 @@ pub(super) fn content_of(order: &RestoreDataDir) -> Result<u32, StepError> {
         founding: &founding,
         first_revision: order.first_revision,
     };
-    let (_, rewritten) = rewrite(&image, &edit, Nowhere, &mut |_| true)?;
+    let (_, rewritten) = rewrite(&image, &edit, Nowhere, &|_| true)?;
     Ok(rewritten.content)
 }
 
@@ -206,13 +212,13 @@ fn check(
 ) -> Result<HashKv, StepError> {
     let open = |path: &Path| File::open(path).map_err(failed("open", path));
     let image = Image::open(open(&files.db)?).map_err(RestoreError::from)?;
-    let mut watch = |bytes| {
+    let watch = |bytes| {
         shared
             .done
             .store(order.image_bytes + bytes, Ordering::Relaxed);
         !shared.stop.load(Ordering::Relaxed)
     };
-    let found = prove(&image, rewritten, &mut watch)?;
+    let found = prove(&image, rewritten, &watch)?;
     let wrong = |path: &Path, found: String| StepError::Moved {
         what: path.display().to_string(),
         expected: format!(

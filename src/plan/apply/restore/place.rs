@@ -166,7 +166,7 @@ pub(in crate::plan) fn is_restored(
     })?;
     // A damaged one is none of ours.
     let image = Image::open(opened).map_err(RestoreError::from);
-    let found = image.and_then(|image| survey(&image, &mut |_| true));
+    let found = image.and_then(|image| survey(&image, &|_| true));
     Ok(match found {
         Ok(found) => found.content == content_of(order)?,
         Err(_) => false,

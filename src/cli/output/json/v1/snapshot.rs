@@ -36,7 +36,7 @@ pub struct SnapshotHashKv {
     /// The revision that the store is at.
     pub current_revision: i64,
     /// User keys alive at the revision.
-    pub live_keys: u64,
+    pub live_keys: Option<u64>,
 }
 
 /// A verdict.
