@@ -34,11 +34,15 @@ fn large_snapshot() -> Vec<u8> {
         let user_key = main.to_be_bytes();
         let mut entry = vec![0x0a, 8];
         entry.extend(user_key);
-        entry.extend([0x10, 2, 0x18, 2, 0x20, 1, 0x2a, 0xd0, 0x0f]);
+        // A varint of two bytes.
+        let revision = [main as u8 | 0x80, (main >> 7) as u8];
+        entry.extend([0x10, 2, 0x18, revision[0], revision[1]]);
+        entry.extend([0x20, 1, 0x2a, 0xd0, 0x0f]);
         entry.extend(&value);
         writer.put(&key.encode(), &entry).unwrap();
     }
     writer.bucket(b"meta", 0).unwrap();
+    writer.put(b"consistent_index", &[0; 8]).unwrap();
     let mut bytes = writer.finish().unwrap().0.into_inner();
     let digest = Sha256::digest(&bytes);
     bytes.extend(digest);
