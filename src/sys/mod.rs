@@ -11,3 +11,4 @@ pub mod staged_dir;
 pub mod tcp;
 pub mod tls_probe;
 pub mod walk;
+pub mod write_behind;

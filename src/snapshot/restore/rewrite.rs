@@ -12,6 +12,7 @@ use super::edit::Edit;
 use super::survey::survey;
 use super::{RestoreError, Watch};
 use crate::snapshot::HashKv;
+use crate::snapshot::crc::Sum;
 use crate::snapshot::watch::{Gauge, Meter};
 
 /// Smallest page that is written: what most machines have. Larger ones are kept, since they are
@@ -49,8 +50,9 @@ pub fn rewrite<R: ReadAt, W: Write + Seek>(
     let mut copy = Copy {
         writer: Writer::new(sink, PAGE_BYTES.max(image.meta().page_size))?,
         meter: gauge.meter(),
-        read: 0,
-        content: 0,
+        read: Sum::default(),
+        content: Sum::default(),
+        unchanged: Sum::default(),
     };
     for (name, bucket) in names {
         copy.bucket(image, name, bucket, edit)?;
@@ -58,8 +60,8 @@ pub fn rewrite<R: ReadAt, W: Write + Seek>(
     let (sink, written) = copy.writer.finish()?;
     let rewritten = Rewritten {
         written,
-        read: copy.read,
-        content: copy.content,
+        read: copy.read.crc,
+        content: copy.content.crc,
     };
     Ok((sink, rewritten))
 }
@@ -88,8 +90,10 @@ pub fn prove<R: ReadAt + Sync>(
 struct Copy<'a, W: Write + Seek> {
     writer: Writer<W>,
     meter: Meter<'a>,
-    read: u32,
-    content: u32,
+    read: Sum,
+    content: Sum,
+    /// What was written as it was read and is in neither sum yet.
+    unchanged: Sum,
 }
 
 impl<W: Write + Seek> Copy<'_, W> {
@@ -102,15 +106,13 @@ impl<W: Write + Seek> Copy<'_, W> {
     ) -> Result<(), RestoreError> {
         let sequence = bucket.map_or(0, |bucket| bucket.sequence);
         self.writer.bucket(name, sequence)?;
-        self.content = crc32c::crc32c_append(self.content, name);
+        self.content.add(name);
         let edit = edit.of(name);
         let mut added = edit.entries.iter().peekable();
         if let Some(bucket) = bucket {
-            self.read = crc32c::crc32c_append(self.read, name);
+            self.read.add(name);
             let mut entries = image.entries(bucket);
             while let Some(entry) = entries.next()? {
-                self.read = crc32c::crc32c_append(self.read, entry.key);
-                self.read = crc32c::crc32c_append(self.read, entry.value);
                 if !self.meter.add(entry.key.len() + entry.value.len()) {
                     return Err(RestoreError::Interrupted);
                 }
@@ -120,9 +122,16 @@ impl<W: Write + Seek> Copy<'_, W> {
                 }
                 let is_replaced = added.peek().is_some_and(|(key, _)| key == entry.key);
                 if edit.keeps && !is_replaced {
-                    self.put(entry.key, entry.value)?;
+                    self.unchanged.add(entry.key);
+                    self.unchanged.add(entry.value);
+                    self.writer.put(entry.key, entry.value)?;
+                } else {
+                    self.settle();
+                    self.read.add(entry.key);
+                    self.read.add(entry.value);
                 }
             }
+            self.settle();
         }
         for (key, value) in added {
             self.put(key, value)?;
@@ -130,9 +139,17 @@ impl<W: Write + Seek> Copy<'_, W> {
         Ok(())
     }
 
+    /// Brings both sums up to date.
+    fn settle(&mut self) {
+        let unchanged = std::mem::take(&mut self.unchanged);
+        self.read.append(unchanged);
+        self.content.append(unchanged);
+    }
+
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), RestoreError> {
-        self.content = crc32c::crc32c_append(self.content, key);
-        self.content = crc32c::crc32c_append(self.content, value);
+        self.settle();
+        self.content.add(key);
+        self.content.add(value);
         Ok(self.writer.put(key, value)?)
     }
 }

@@ -1,7 +1,7 @@
 //! The files of the directory: written, read back, given to their owner, moved into place.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -18,11 +18,9 @@ use crate::snapshot::restore::{
 };
 use crate::sys::files::{self, FileError};
 use crate::sys::staged_dir::{StagedDir, create_file, make_dir};
+use crate::sys::write_behind::WriteBehind;
 
 use super::{LocalPlaces, Shared, place};
-
-/// How much is gathered before it is written.
-const GATHERED: usize = 1 << 20;
 
 /// Makes the directory, or leaves nothing.
 pub(super) fn make(
@@ -125,7 +123,7 @@ fn write_database(
         founding,
         first_revision: order.first_revision,
     };
-    let sink = BufWriter::with_capacity(GATHERED, create_file(path)?);
+    let sink = WriteBehind::new(create_file(path)?).map_err(failed("write", path))?;
     let watch = |bytes| {
         shared.done.store(bytes, Ordering::Relaxed);
         !shared.stop.load(Ordering::Relaxed)
@@ -139,9 +137,7 @@ fn write_database(
             expected: order.content,
         }));
     }
-    let file = sink
-        .into_inner()
-        .map_err(|error| failed("write", path)(error.into_error()))?;
+    let file = sink.finish().map_err(failed("write", path))?;
     Ok((file, rewritten))
 }
 
