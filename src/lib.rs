@@ -11,6 +11,7 @@ pub mod plan;
 
 pub mod apiserver;
 pub mod cluster;
+pub mod dataplane;
 pub mod node;
 
 pub mod datadir;

@@ -13,6 +13,7 @@ mod spec;
 mod subnets;
 mod urls;
 mod version;
+mod virtual_service;
 
 pub use duration::{DurationError, parse_duration};
 pub use endpoint::{Endpoint, EndpointError};
@@ -22,10 +23,15 @@ pub use kubernetes_version::{KubernetesVersion, KubernetesVersionError};
 pub use node_name::{NodeName, NodeNameError};
 pub use size::bytes;
 pub use spec::{
-    ApiserverSpec, CaFiles, Checked, ClusterSpec, EtcdSpec, ExtraArg, FrontendSpec, KubernetesSpec,
-    MemberSpec, Mistake, NetworkingSpec, PkiLayout, PkiSpec, Position, ProxyMode, ResourceList,
+    ApiserverSpec, CaFiles, Checked, CheckedFrontend, ClusterSpec, DEFAULT_VIP, DEFAULT_VIP6,
+    EtcdSpec, ExtraArg, Frontend, FrontendSpec, KubernetesSpec, MemberSpec, Mistake,
+    NetworkingSpec, PkiLayout, PkiSpec, Position, Probe, ProbeTrust, ProxyMode, ResourceList,
     Resources, Role, ServiceSpec, Severity, SpecError, SshSpec, Topology,
 };
 pub use subnets::{Subnets, SubnetsError};
 pub use urls::{ApiserverUrl, ClientUrl, EtcdUrl, Host, PeerUrl, Scheme, UrlError};
 pub use version::{EtcdVersion, VersionError};
+pub use virtual_service::{
+    Forward, Persistence, PlaneChoice, RealServer, Scheduler, SchedulerFlags, ServiceKey, Settings,
+    VirtualService,
+};

@@ -8,6 +8,7 @@ pub mod pairs;
 pub mod space;
 pub mod staged;
 pub mod staged_dir;
+pub mod sysctl;
 pub mod tcp;
 pub mod tls_probe;
 pub mod walk;

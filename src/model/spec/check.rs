@@ -6,6 +6,7 @@
 use std::path::{Component, Path};
 use std::time::Duration;
 
+use super::check_frontend;
 use super::check_kubernetes;
 use super::check_members;
 use super::cluster::{ClusterSpec, Role, Topology};
@@ -74,6 +75,7 @@ pub(super) fn check(spec: &ClusterSpec) -> Vec<Finding> {
     host_paths(spec, &mut single);
     check_kubernetes::check(spec, &mut single);
     findings.extend(single.into_iter().map(Finding::from));
+    findings.extend(check_frontend::of_cluster(spec));
     findings.extend(ports(spec));
     findings
 }

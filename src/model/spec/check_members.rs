@@ -25,7 +25,6 @@ pub(super) fn check(spec: &ClusterSpec) -> Vec<Finding> {
         found.extend(single.into_iter().map(Finding::from));
     }
     found.extend(families(spec));
-    found.extend(vip(spec));
     found.extend(number(spec).map(Finding::from));
     found
 }
@@ -187,25 +186,6 @@ fn families(spec: &ClusterSpec) -> Option<Finding> {
     Some(Finding {
         mistake: Mistake::warning(format!("members[{index}].address"), message).fix(fix),
         related: Some("members[0].address".to_owned()),
-    })
-}
-
-fn vip(spec: &ClusterSpec) -> Option<Finding> {
-    let vip = spec.frontend.vip?;
-    let path = "frontend.vip";
-    if vip.is_unspecified() || vip.is_multicast() || vip.is_loopback() {
-        let mistake = Mistake::error(path, format!("{path}: {vip} can't be a virtual address"));
-        return Some(mistake.expected("a free unicast address").into());
-    }
-    let index = spec
-        .members
-        .iter()
-        .position(|member| member.addresses().any(|ip| ip == vip))?;
-    let owner = &spec.members[index].name;
-    let message = format!("{path}: {vip} is {owner}'s own address");
-    Some(Finding {
-        mistake: Mistake::error(path, message).fix("choose an address that no host has"),
-        related: Some(format!("members[{index}].address")),
     })
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::etcd::EtcdSpec;
+use super::frontend::FrontendSpec;
 use super::kubernetes::{ApiserverSpec, KubernetesSpec, NetworkingSpec};
 use super::pki::PkiSpec;
 use super::{API_VERSION, KIND};
@@ -151,15 +152,6 @@ impl Role {
             Self::ControlPlane => "control-plane",
         }
     }
-}
-
-/// The virtual address in front of the apiservers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct FrontendSpec {
-    /// The virtual address.
-    pub vip: Option<IpAddr>,
 }
 
 /// How to reach the hosts.

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use super::cluster::{ClusterSpec, FrontendSpec, MemberSpec, Role, SshSpec, Topology};
+use super::cluster::{ClusterSpec, MemberSpec, Role, SshSpec, Topology};
 use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources, ServiceSpec};
 use super::mistake::{Checked, Mistake, Severity, SpecError};
 use super::node::{self, Item};
+use super::parse_frontend::{self, FRONTEND};
 use super::parse_kubernetes::{self, APISERVER, KUBERNETES, NETWORKING};
 use super::pki::{CaFiles, PkiLayout, PkiSpec};
 use super::reader::{self, Reader, Section};
@@ -24,7 +25,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("kubernetes", KUBERNETES),
     ("networking", NETWORKING),
     ("apiserver", APISERVER),
-    ("frontend", &["vip"]),
+    ("frontend", FRONTEND),
     ("ssh", &["user"]),
 ];
 const ROOT: &[&str] = &[
@@ -78,7 +79,7 @@ const PKI: &[&str] = &[
     "includeVip",
 ];
 
-const ADDRESS: &str = "an IPv4 or IPv6 address, such as 10.0.0.12 or fd00::12";
+pub(super) const ADDRESS: &str = "an IPv4 or IPv6 address, such as 10.0.0.12 or fd00::12";
 const PORT: &str = "a port from 1 to 65535";
 
 impl ClusterSpec {
@@ -157,7 +158,7 @@ fn cluster(reader: &mut Reader<'_>, tree: &Item) -> ClusterSpec {
     spec.kubernetes = parse_kubernetes::kubernetes(reader, &root);
     spec.networking = parse_kubernetes::networking(reader, &root);
     spec.apiserver = parse_kubernetes::apiserver(reader, &root);
-    spec.frontend = frontend(reader, &root);
+    spec.frontend = parse_frontend::section(reader, &root);
     let ssh = reader.section("ssh", root.get("ssh"), &["user"]);
     spec.ssh = SshSpec {
         user: ssh.text(reader, "user"),
@@ -339,13 +340,6 @@ fn ca_files(reader: &mut Reader<'_>, item: &Item) -> Option<CaFiles> {
         cert: section.text(reader, "cert")?.into(),
         key: section.text(reader, "key")?.into(),
     })
-}
-
-fn frontend(reader: &mut Reader<'_>, root: &Section<'_>) -> FrontendSpec {
-    let section = reader.section("frontend", root.get("frontend"), &["vip"]);
-    FrontendSpec {
-        vip: section.parsed(reader, "vip", ADDRESS),
-    }
 }
 
 pub(super) fn port(reader: &mut Reader<'_>, section: &Section<'_>, key: &str) -> Option<u16> {

@@ -20,6 +20,8 @@ pub(super) struct Reader<'s> {
     pub(super) mistakes: Vec<Mistake>,
     /// Every key of the format with its section, to tell where a misplaced one belongs.
     all_keys: &'static [(&'static str, &'static [&'static str])],
+    /// What a sentence calls the whole file.
+    document: &'static str,
 }
 
 impl<'s> Reader<'s> {
@@ -32,7 +34,18 @@ impl<'s> Reader<'s> {
             places: BTreeMap::new(),
             mistakes: Vec::new(),
             all_keys,
+            document: "the cluster file",
         }
+    }
+
+    /// Calls the whole file something else than the cluster file.
+    pub(super) fn called(self, document: &'static str) -> Self {
+        Self { document, ..self }
+    }
+
+    /// What stands for a path in a sentence.
+    fn shown<'p>(&self, path: &'p str) -> &'p str {
+        if path.is_empty() { self.document } else { path }
     }
 
     /// Adds a mistake; its place is that of its path, or of the nearest enclosing field.
@@ -101,7 +114,11 @@ impl<'s> Reader<'s> {
             }
             Some(other) => {
                 section.readable = false;
-                let message = format!("{}: {} where a map belongs", shown(path), other.describe());
+                let message = format!(
+                    "{}: {} where a map belongs",
+                    self.shown(path),
+                    other.describe()
+                );
                 self.add(
                     Mistake::error(path, message).expected(format!("{}: …", keys.join(": …, "))),
                     None,
@@ -119,7 +136,7 @@ impl<'s> Reader<'s> {
         let path = section.path_of(&entry.key);
         self.places.insert(path.clone(), entry.key_place);
         let inside = match section.path.as_str() {
-            "" => "the cluster file".to_owned(),
+            "" => self.document.to_owned(),
             path => path.to_owned(),
         };
         let message = format!("unknown key {:?} in {inside}", entry.key);
@@ -287,15 +304,6 @@ impl Node {
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
         }
-    }
-}
-
-/// What stands for the empty path in a sentence.
-fn shown(path: &str) -> &str {
-    if path.is_empty() {
-        "the cluster file"
-    } else {
-        path
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::cluster::{ClusterSpec, MemberSpec};
 use super::etcd::{EtcdSpec, ExtraArg, ResourceList, Resources, ServiceSpec};
 use super::pki::PkiSpec;
-use super::{API_VERSION, KIND, render_kubernetes};
+use super::{API_VERSION, KIND, render_frontend, render_kubernetes};
 
 impl ClusterSpec {
     /// The cluster file, commented.
@@ -42,6 +42,10 @@ impl Text {
     pub(super) fn line(&mut self, line: impl Display) {
         // Writing to a string does not fail.
         let _ = writeln!(self.0, "{line}");
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0
     }
 
     /// A comment behind an empty line.
@@ -270,30 +274,14 @@ fn pki(text: &mut Text, pki: &PkiSpec) {
 
 fn rest(text: &mut Text, spec: &ClusterSpec) {
     render_kubernetes::kubernetes(text, spec);
-    text.gap("The virtual address before the apiservers, and the login on the hosts.");
-    let sections = [
-        (
-            "frontend",
-            spec.frontend
-                .vip
-                .map_or("vip: 10.0.0.100".to_owned(), |vip| {
-                    format!("vip: {}", scalar(&vip.to_string()))
-                }),
-            spec.frontend.vip.is_none(),
-        ),
-        (
-            "ssh",
-            format!(
-                "user: {}",
-                scalar(spec.ssh.user.as_deref().unwrap_or("root"))
-            ),
-            spec.ssh.user.is_none(),
-        ),
-    ];
-    for (key, fields, is_default) in sections {
-        let mark = if is_default { "# " } else { "" };
-        text.line(format_args!("{mark}{key}: {{{fields}}}"));
-    }
+    render_frontend::section(text, &spec.frontend);
+    text.gap("The login on the hosts.");
+    let user = spec.ssh.user.as_deref();
+    let mark = if user.is_none() { "# " } else { "" };
+    text.line(format_args!(
+        "{mark}ssh: {{user: {}}}",
+        scalar(user.unwrap_or("root"))
+    ));
 }
 
 pub(super) fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {

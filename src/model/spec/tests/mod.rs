@@ -1,5 +1,6 @@
 //! The cluster file from outside: mistakes as they are told, round trips, and the schema.
 
+mod frontend;
 mod mistakes;
 mod round_trip;
 mod schema;

@@ -52,7 +52,9 @@ fn the_comments_show_the_defaults() {
         "podSubnet",
         "controlPlaneEndpoint",
         "certSANs",
-        "frontend",
+        "vip",
+        "secondVip",
+        "port",
         "ssh",
     ];
     let uncommented: Vec<_> = spec
