@@ -73,6 +73,18 @@ impl LocalNode {
         })
     }
 
+    /// Whose log a directory holds: the member and its cluster; none where it holds none.
+    ///
+    /// # Errors
+    /// Where it can't be listed or a segment can't be read.
+    pub fn log_identity(
+        &self,
+        host_path: &Path,
+    ) -> Result<Option<(MemberId, ClusterId)>, FileError> {
+        let found = identity(&self.local(host_path))?;
+        Ok(found.map(|found| (MemberId(found.member_id), ClusterId(found.cluster_id))))
+    }
+
     /// Free bytes for an ordinary user on the file system that holds `host_path` or its nearest
     /// existing parent.
     ///

@@ -93,7 +93,19 @@ pub fn find_manifest(
     member: &MemberSpec,
     spec: &ClusterSpec,
 ) -> Result<FoundManifest, FileError> {
-    let directory = Path::new(MANIFEST_DIR);
+    find_manifest_in(Path::new(MANIFEST_DIR), node, member, spec)
+}
+
+/// As [`find_manifest`], in another directory of the node.
+///
+/// # Errors
+/// As [`find_manifest`].
+pub fn find_manifest_in(
+    directory: &Path,
+    node: &LocalNode,
+    member: &MemberSpec,
+    spec: &ClusterSpec,
+) -> Result<FoundManifest, FileError> {
     let mut found = Vec::new();
     for name in files::list(&node.local(directory))? {
         let path = directory.join(&name);

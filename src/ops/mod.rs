@@ -13,6 +13,7 @@ pub mod certs_show;
 pub mod certs_sign;
 pub mod cluster_access;
 pub mod cluster_file;
+pub mod cluster_restore;
 pub mod cluster_status;
 mod documents;
 pub mod host_certificates;

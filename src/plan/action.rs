@@ -11,6 +11,7 @@ use crate::model::{ClientUrl, NodeName, PeerUrl};
 
 use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
+use super::cluster_restore::{DataSwap, RestoredCluster, StageData, StartPod, StopPod, WaitStopped};
 use super::restore::RestoreDataDir;
 use super::service::GiveFiles;
 use super::snapshots::RemoveSnapshot;
@@ -59,6 +60,25 @@ pub enum Action {
     },
     /// Makes a member's data directory of a snapshot.
     RestoreDataDir(Box<RestoreDataDir>),
+    /// Makes a member's new data beside the old.
+    StageData(Box<StageData>),
+    /// Sets a static pod's manifest aside.
+    StopPod(StopPod),
+    /// Tells a person to stop the member's service: etcdha runs no program.
+    StopService {
+        /// The commands, in order.
+        commands: Vec<String>,
+    },
+    /// Waits until apiservers or members have ended.
+    WaitStopped(WaitStopped),
+    /// Moves a member's old data aside and the new data into its place.
+    SwapData(Box<DataSwap>),
+    /// Puts a static pod's manifest back.
+    StartPod(StartPod),
+    /// Waits until all members of a restored cluster serve.
+    WaitRestored(RestoredCluster),
+    /// Proves that they hold what the snapshot holds.
+    ProveRestored(RestoredCluster),
     /// Lets the user that runs etcd read its keys and own its data.
     GiveFiles(GiveFiles),
     /// Tells a person to start the member's service: etcdha runs no program.
@@ -137,6 +157,9 @@ pub enum Action {
         others: Vec<ApiserverTarget>,
         /// The etcd it uses.
         etcd: EtcdUse,
+        /// True where its manifest is the one it had before, so that there is none to go back to.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_same_manifest: bool,
     },
 }
 
@@ -228,12 +251,24 @@ impl Action {
             Self::AddLearner { listed: true, .. } => Undo::BestEffort("it is removed"),
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
             Self::PrepareDataDir { .. } | Self::RestoreDataDir(_) => Undo::Exact,
+            Self::StageData(_) | Self::StopPod(_) | Self::SwapData(_) => Undo::Exact,
+            Self::StopService { .. } => Undo::BestEffort("start it by hand"),
+            Self::StartPod(StartPod {
+                member: Some(_), ..
+            }) => Undo::Exact,
+            Self::StartPod(_) => Undo::None("it is left to run"),
+            // From here on clients may write.
+            Self::ProveRestored(_) => Undo::None("old data is kept"),
             Self::GiveFiles(_) => Undo::BestEffort("owners are kept"),
             Self::StartService { .. } => Undo::BestEffort("stop it by hand"),
             Self::Promote { .. } => Undo::None("remove it"),
             Self::RemoveSnapshot(_) => Undo::None("it is gone"),
             Self::RepointApiserver(_) => Undo::Exact,
             // Going back restarts an apiserver, and must wait for each as going forward does.
+            Self::ProveWriteThrough {
+                is_same_manifest: true,
+                ..
+            } => Undo::None("it is left to run"),
             Self::ProveWriteThrough { .. } => Undo::None("etcdha apiserver rollback"),
             // A copy says what its list says, whatever becomes of the rest of the plan.
             Self::CopyCrl { .. }
@@ -241,6 +276,8 @@ impl Action {
             | Self::WaitStarted { .. }
             | Self::WaitCaughtUp { .. }
             | Self::WaitApiserver { .. }
+            | Self::WaitStopped(_)
+            | Self::WaitRestored(_)
             | Self::VerifyMembers { .. } => Undo::Nothing,
         }
     }

@@ -1,9 +1,11 @@
 //! One line for people for each action, short enough for a plan of 100 columns.
 
 use std::fmt;
+use std::path::Path;
 
 use super::action::Action;
 use super::certificates::{CrlWrite, RequestIssue, RequestSign};
+use super::cluster_restore::{DataSwap, RestoredCluster, WaitStopped};
 use super::step::Undo;
 
 fn caught_up(
@@ -51,6 +53,30 @@ fn write_crl(f: &mut fmt::Formatter<'_>, crl: &CrlWrite) -> fmt::Result {
     }
 }
 
+fn wait_stopped(f: &mut fmt::Formatter<'_>, wait: &WaitStopped) -> fmt::Result {
+    let what = match wait.members.is_empty() {
+        true => "apiserver",
+        false => "etcd",
+    };
+    let longest = duration(wait.deadline_seconds);
+    write!(f, "wait until no {what} runs (≤ {longest})")
+}
+
+fn swap_data(f: &mut fmt::Formatter<'_>, swap: &DataSwap) -> fmt::Result {
+    let before = swap.data_dir.before.display();
+    write!(f, "put new data in place, old to {before}")
+}
+
+fn prove_restored(f: &mut fmt::Formatter<'_>, cluster: &RestoredCluster) -> fmt::Result {
+    let count = counted(cluster.members.len(), "member");
+    write!(f, "prove: HashKV {} of the snapshot on {count}", cluster.hash_kv)
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,6 +98,23 @@ impl fmt::Display for Action {
                 write!(f, "prepare data directory {}", path.display())
             }
             Self::RestoreDataDir(order) => order.fmt(f),
+            Self::StageData(stage) => {
+                let place = stage.swap.data_dir.place.display();
+                write!(f, "make its new data beside {place}")
+            }
+            Self::StopPod(pod) => write!(f, "set {} aside", file_name(&pod.path)),
+            Self::StopService { commands } => write!(f, "stop: {}", commands.join(" && ")),
+            Self::WaitStopped(wait) => wait_stopped(f, wait),
+            Self::SwapData(swap) => swap_data(f, swap),
+            Self::StartPod(pod) => write!(f, "put {} back", file_name(&pod.path)),
+            Self::WaitRestored(cluster) => {
+                let (count, longest) = (
+                    counted(cluster.members.len(), "member"),
+                    duration(cluster.deadline_seconds),
+                );
+                write!(f, "wait until {count} of the new cluster serve (≤ {longest})")
+            }
+            Self::ProveRestored(cluster) => prove_restored(f, cluster),
             Self::GiveFiles(files) => write!(f, "give keys and data to {}", files.user),
             Self::StartService { commands } => write!(f, "start: {}", commands.join(" && ")),
             Self::WaitTried {

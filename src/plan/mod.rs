@@ -8,6 +8,7 @@ mod action;
 mod apiserver;
 mod apply;
 mod certificates;
+mod cluster_restore;
 mod describe;
 mod engine;
 mod receipt;
@@ -22,6 +23,10 @@ pub use apiserver::{ApiserverTarget, CredentialFiles, EtcdUse, Repoint};
 pub use certificates::{
     CaIssue, CaTarget, CrlOrder, CrlWrite, LeafIssue, LeafOrder, Order, RequestIssue, RequestSign,
     SignOrder,
+};
+pub use cluster_restore::{
+    DataSwap, MARK, RestoreMark, RestoredCluster, RestoredMember, SET_ASIDE, StageData, StartPod,
+    StopPod, SwapPlaces, WaitStopped,
 };
 pub use engine::{Applied, Events, Failure, Performer, Progress, apply, roll_back};
 pub use receipt::{Receipt, ReceiptError, StepRecord, StepState};

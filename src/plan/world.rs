@@ -10,7 +10,7 @@ use crate::pki::CertificateAuthority;
 
 use super::action::Action;
 use super::apply::{
-    apiserver, certs, crl, files, membership, requests, restore, service, snapshots, wait,
+    apiserver, certs, cluster_restore, crl, files, membership, requests, restore, service, snapshots, wait,
     write_through,
 };
 use super::engine::{Performer, Progress};
@@ -85,6 +85,18 @@ impl Performer for World {
                 self.restore_left_nothing = made.is_err();
                 made
             }
+            Action::StageData(order) => {
+                cluster_restore::stage(self, &step.on, order, progress).await
+            }
+            Action::StopPod(pod) => cluster_restore::stop(self, &step.on, pod),
+            Action::StopService { commands } => Ok(service::ask(&step.on, commands)),
+            Action::WaitStopped(wait) => cluster_restore::wait_stopped(self, wait, progress).await,
+            Action::SwapData(swap) => cluster_restore::swap(self, &step.on, swap).await,
+            Action::StartPod(pod) => cluster_restore::start(self, &step.on, pod),
+            Action::WaitRestored(cluster) => {
+                cluster_restore::serving(self, cluster, progress).await
+            }
+            Action::ProveRestored(cluster) => cluster_restore::proven(self, cluster).await,
             Action::GiveFiles(files) => service::give(self, &step.on, files),
             Action::StartService { commands } => Ok(service::ask(&step.on, commands)),
             Action::WaitTried {
@@ -132,6 +144,7 @@ impl Performer for World {
                 target,
                 others,
                 etcd,
+                ..
             } => write_through::prove(self, target, others, etcd, progress).await,
         }
     }
@@ -167,6 +180,12 @@ impl Performer for World {
             // It has tidied up itself: what is there by now is another run's.
             Action::RestoreDataDir(_) if self.restore_left_nothing => Ok(()),
             Action::RestoreDataDir(order) => restore::take_back(self, &step.on, order),
+            Action::StageData(order) => cluster_restore::take_back_stage(self, &step.on, order),
+            Action::StopPod(pod) => cluster_restore::take_back_stop(self, &step.on, pod),
+            Action::SwapData(swap) => cluster_restore::take_back_swap(self, &step.on, swap).await,
+            Action::StartPod(pod) => cluster_restore::take_back_start(self, &step.on, pod).await,
+            // There is no way back; this tells whether there is anything to come back from.
+            Action::ProveRestored(cluster) => cluster_restore::demand_unproven(self, cluster),
             Action::AddLearner { member, .. } => {
                 membership::remove_learner(self.access()?, member).await
             }
@@ -182,6 +201,9 @@ impl Performer for World {
             Action::MakeCa(_)
             | Action::GiveFiles(_)
             | Action::StartService { .. }
+            | Action::StopService { .. }
+            | Action::WaitStopped(_)
+            | Action::WaitRestored(_)
             | Action::WaitTried { .. }
             | Action::WriteCrl(_)
             | Action::RemoveSnapshot(_)

@@ -229,7 +229,11 @@ fn parent_of(path: &Path) -> PathBuf {
     }
 }
 
-fn rename_new(from: &Path, to: &Path) -> Result<(), FileError> {
+/// Renames, and replaces nothing. Not durable before both directories are synced.
+///
+/// # Errors
+/// Where something stands there, or the system refuses.
+pub fn rename_new(from: &Path, to: &Path) -> Result<(), FileError> {
     let renamed = renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
     renamed.map_err(|source| FileError {
         doing: "move the finished directory to",
@@ -268,6 +272,28 @@ pub fn create_file(path: &Path) -> Result<File, FileError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// True where a rename from one path to the other stays on one mount: also of one file system there
+/// may be several, between which the kernel renames nothing (rename(2)).
+///
+/// # Errors
+/// Where a path can't be looked at.
+pub fn is_one_mount(one: &Path, other: &Path) -> Result<bool, FileError> {
+    let look = |path: &Path| {
+        let flags = rustix::fs::AtFlags::empty();
+        let wanted = rustix::fs::StatxFlags::BASIC_STATS | rustix::fs::StatxFlags::MNT_ID;
+        let found = rustix::fs::statx(CWD, path, flags, wanted);
+        found.map_err(|source| FileError {
+            doing: "look at",
+            path: path.to_owned(),
+            source: source.into(),
+        })
+    };
+    let (one, other) = (look(one)?, look(other)?);
+    let device = |found: &rustix::fs::Statx| (found.stx_dev_major, found.stx_dev_minor);
+    // Kernels before 5.8 give 0 for both mounts.
+    Ok(device(&one) == device(&other) && one.stx_mnt_id == other.stx_mnt_id)
 }
 
 /// What a directory is apart from its contents.

@@ -115,6 +115,7 @@ fn node_steps(
             target: Box::new(target.clone()),
             others,
             etcd,
+            is_same_manifest: false,
         }),
     ])
 }

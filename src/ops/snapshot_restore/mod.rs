@@ -20,6 +20,8 @@ pub use observe::{
     Digest, ObserveError, Observed, ObservedPlace, ObservedSnapshot, Occupancy, observe,
 };
 pub use plan::{RestoredIds, ids, is_done, order, plan, token};
+pub(super) use observe::{owner, place, self_ids, snapshot};
+pub(super) use plan::room;
 
 /// What the operator wishes.
 #[derive(Clone, Debug)]

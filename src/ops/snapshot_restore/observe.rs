@@ -98,17 +98,22 @@ pub fn observe(
     let data_dir = place(&request.node, &request.data_dir)?;
     let wal_dir = request.wal_dir.as_deref();
     let wal_dir = wal_dir.map(|path| place(&request.node, path)).transpose()?;
-    let owner = owner(request, &data_dir)?;
+    let owner = owner(&request.node, &request.owner, &data_dir)?;
     Ok(Observed {
         snapshot: snapshot(&request.snapshot, watch)?,
         data_dir,
         wal_dir,
         owner,
-        self_ids: OwnerIds {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
+        self_ids: self_ids(),
     })
+}
+
+/// Who etcdha runs as.
+pub(in crate::ops) fn self_ids() -> OwnerIds {
+    OwnerIds {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    }
 }
 
 /// Why looking failed.
@@ -123,7 +128,10 @@ pub enum ObserveError {
 }
 
 /// Reads the file whole: its pages and entries on one thread, its bytes for the digest on another.
-fn snapshot(
+///
+/// # Errors
+/// A file that can't be read; being ended.
+pub(in crate::ops) fn snapshot(
     path: &Path,
     watch: &(dyn Fn(u64, u64) -> bool + Sync),
 ) -> Result<Result<ObservedSnapshot, String>, ObserveError> {
@@ -182,7 +190,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn place(node: &LocalNode, host_path: &Path) -> Result<ObservedPlace, FileError> {
+/// Looks at a directory to be filled.
+///
+/// # Errors
+/// Where it can't be looked at.
+pub(in crate::ops) fn place(node: &LocalNode, host_path: &Path) -> Result<ObservedPlace, FileError> {
     let path = node.follow(host_path)?;
     let local = node.local(&path);
     let found = dir_facts(&local)?;
@@ -218,12 +230,16 @@ fn nearest(path: &Path) -> &Path {
     there.find(|path| path.exists()).unwrap_or(Path::new("."))
 }
 
-fn owner(
-    request: &RestoreRequest,
+/// Whose files in a data directory shall be; an error within names who is not known.
+///
+/// # Errors
+/// Where accounts or the directory can't be looked at.
+pub(in crate::ops) fn owner(
+    node: &LocalNode,
+    wish: &OwnerWish,
     data_dir: &ObservedPlace,
 ) -> Result<Result<OwnerIds, String>, FileError> {
-    let node = &request.node;
-    let OwnerWish::Named { user, group } = &request.owner else {
+    let OwnerWish::Named { user, group } = wish else {
         let ids = match data_dir.found {
             Some(EmptyDir { uid, gid, .. }) => OwnerIds { uid, gid },
             None => owner_of(nearest(&node.local(&data_dir.path)))?,

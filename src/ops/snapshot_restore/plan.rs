@@ -218,7 +218,11 @@ fn empty(place: &ObservedPlace, what: &str, flag: &str) -> Result<(), Refusal> {
     Err(Refusal::new("data-dir-occupied", what, fix))
 }
 
-fn room(observed: &Observed, snapshot: &ObservedSnapshot) -> Result<(), Refusal> {
+/// Refuses where the new files would not fit.
+pub(in crate::ops) fn room(
+    observed: &Observed,
+    snapshot: &ObservedSnapshot,
+) -> Result<(), Refusal> {
     let database = snapshot.survey.used_bytes + SLACK;
     let mut wanted = vec![(&observed.data_dir, database)];
     match &observed.wal_dir {

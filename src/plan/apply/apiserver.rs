@@ -205,7 +205,7 @@ fn is_down(why: &str) -> bool {
 }
 
 /// The processes of this apiserver that can be seen.
-fn running(node: &LocalNode, target: &ApiserverTarget) -> Vec<RunningApiserver> {
+pub(super) fn running(node: &LocalNode, target: &ApiserverTarget) -> Vec<RunningApiserver> {
     let processes = node.processes("kube-apiserver");
     let apiservers = processes
         .iter()

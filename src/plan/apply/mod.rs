@@ -3,6 +3,7 @@
 
 pub(super) mod apiserver;
 pub(super) mod certs;
+pub(super) mod cluster_restore;
 pub(super) mod crl;
 pub(super) mod files;
 pub(super) mod membership;

@@ -6,6 +6,7 @@
 
 mod edit;
 mod error;
+mod foretell;
 mod rewrite;
 mod survey;
 
@@ -20,5 +21,6 @@ pub use crate::datadir::{Founding, FoundingMember, TERM, founding_snap, read_sna
 pub use crate::snapshot::Watch;
 pub use edit::Edit;
 pub use error::RestoreError;
+pub use foretell::foretell_hash_kv;
 pub use rewrite::{Rewritten, prove, rewrite};
 pub use survey::{Survey, survey};

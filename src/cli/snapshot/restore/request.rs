@@ -164,7 +164,7 @@ fn declared_wal_dir(spec: &ClusterSpec) -> Option<PathBuf> {
     Some(PathBuf::from(&argument.value))
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(path)
         .map_err(|error| CliError::failed(format!("find {}", path.display())).cause(&error))
 }

@@ -42,6 +42,8 @@ pub use snapshot::{
     SnapshotKey, SnapshotLease, SnapshotMember, SnapshotPrefix, SnapshotStatus,
     SnapshotVerification,
 };
-pub use snapshot_restore::SnapshotRestore;
+pub use snapshot_restore::{
+    OldData, RestoredClusterMember, SnapshotClusterRestore, SnapshotRestore,
+};
 pub use topology::TopologyMoveResult;
 pub use version::Version;

@@ -41,3 +41,61 @@ pub struct SnapshotRestore {
     /// Bytes in use in the snapshot.
     pub size_bytes: u64,
 }
+
+/// A cluster that runs from a snapshot.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotClusterRestore<'a> {
+    /// `restored`, or `unchanged` where there was nothing to do.
+    pub result: &'static str,
+    /// The cluster's name.
+    pub cluster: &'a str,
+    /// Its id now, hex.
+    pub cluster_id: String,
+    /// The snapshot file.
+    pub snapshot: String,
+    /// SHA-256 of its image.
+    pub sha256: &'a str,
+    /// The revision that the restored cluster began with.
+    pub revision: i64,
+    /// The HashKV at that revision, the same on all members.
+    pub hash_kv: u32,
+    /// The members.
+    pub members: Vec<RestoredClusterMember>,
+    /// Nodes whose apiservers were brought back, in order.
+    pub apiservers: Vec<String>,
+    /// When the members had proven what they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proven_at: Option<String>,
+    /// From the first step to the last, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_seconds: Option<f64>,
+    /// From the first stop until the cluster served again, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub down_seconds: Option<f64>,
+    /// Where old data is kept.
+    pub old_data: Vec<OldData>,
+    /// The receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<&'a str>,
+}
+
+/// A member of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoredClusterMember {
+    /// Its name.
+    pub name: String,
+    /// Its id, hex.
+    pub id: String,
+}
+
+/// Data that was set aside on a node.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OldData {
+    /// The node.
+    pub node: String,
+    /// The directory on it.
+    pub path: String,
+}
