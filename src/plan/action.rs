@@ -11,7 +11,9 @@ use crate::model::{ClientUrl, NodeName, PeerUrl};
 
 use super::apiserver::{ApiserverTarget, EtcdUse, Repoint};
 use super::certificates::{CaIssue, CaTarget, CrlWrite, LeafIssue, RequestIssue, RequestSign};
-use super::cluster_restore::{DataSwap, RestoredCluster, StageData, StartPod, StopPod, WaitStopped};
+use super::cluster_restore::{
+    DataSwap, RestoredCluster, StageData, StartPod, StopPod, WaitStopped,
+};
 use super::restore::RestoreDataDir;
 use super::service::GiveFiles;
 use super::snapshots::RemoveSnapshot;

@@ -69,7 +69,11 @@ fn swap_data(f: &mut fmt::Formatter<'_>, swap: &DataSwap) -> fmt::Result {
 
 fn prove_restored(f: &mut fmt::Formatter<'_>, cluster: &RestoredCluster) -> fmt::Result {
     let count = counted(cluster.members.len(), "member");
-    write!(f, "prove: HashKV {} of the snapshot on {count}", cluster.hash_kv)
+    write!(
+        f,
+        "prove: HashKV {} of the snapshot on {count}",
+        cluster.hash_kv
+    )
 }
 
 fn file_name(path: &Path) -> String {
@@ -112,7 +116,10 @@ impl fmt::Display for Action {
                     counted(cluster.members.len(), "member"),
                     duration(cluster.deadline_seconds),
                 );
-                write!(f, "wait until {count} of the new cluster serve (≤ {longest})")
+                write!(
+                    f,
+                    "wait until {count} of the new cluster serve (≤ {longest})"
+                )
             }
             Self::ProveRestored(cluster) => prove_restored(f, cluster),
             Self::GiveFiles(files) => write!(f, "give keys and data to {}", files.user),

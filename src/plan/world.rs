@@ -10,8 +10,8 @@ use crate::pki::CertificateAuthority;
 
 use super::action::Action;
 use super::apply::{
-    apiserver, certs, cluster_restore, crl, files, membership, requests, restore, service, snapshots, wait,
-    write_through,
+    apiserver, certs, cluster_restore, crl, files, membership, requests, restore, service,
+    snapshots, wait, write_through,
 };
 use super::engine::{Performer, Progress};
 use super::restore::RestoreDataDir;

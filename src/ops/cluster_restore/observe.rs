@@ -248,7 +248,10 @@ async fn living(request: &ClusterRestoreRequest, access: &ClusterAccess) -> Vec<
     }
     let mut answers = asking.join_all().await;
     answers.sort_by_key(|(place, _)| *place);
-    answers.into_iter().filter_map(|(_, answer)| answer).collect()
+    answers
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
 }
 
 async fn ask(name: NodeName, url: ClientUrl, access: &ClusterAccess) -> Option<LivingMember> {

@@ -126,9 +126,8 @@ fn trusted<'a>(
         self_ids: observed.self_ids,
     };
     snapshot_restore::order(&wish, &seen)?;
-    let unread = |why: &String| {
-        Refusal::new("snapshot-damaged", why.clone(), "use another snapshot")
-    };
+    let unread =
+        |why: &String| Refusal::new("snapshot-damaged", why.clone(), "use another snapshot");
     observed.snapshot.contents.as_ref().map_err(unread)
 }
 
@@ -168,7 +167,11 @@ fn orders(
 ) -> Result<(RestoreRequest, snapshot_restore::Observed), Refusal> {
     let Some(data) = &member.data else {
         let what = format!("{}: its data directory is not known", member.name);
-        return Err(Refusal::new("etcd-manifest-differs", what, "correct its manifest"));
+        return Err(Refusal::new(
+            "etcd-manifest-differs",
+            what,
+            "correct its manifest",
+        ));
     };
     let node = LocalNode {
         name: member.name.clone(),
@@ -181,9 +184,18 @@ fn orders(
         ..place.clone()
     };
     let data_dir = beside(&data.data_dir, data.is_mount);
-    let wal_dir = data.wal_dir.as_ref().map(|wal| beside(wal, data.is_wal_mount));
+    let wal_dir = data
+        .wal_dir
+        .as_ref()
+        .map(|wal| beside(wal, data.is_wal_mount));
     let wal_path = wal_dir.as_ref().map(|wal| wal.path.clone());
-    let wish = single(request, node, member.name.as_str(), data_dir.path.clone(), wal_path);
+    let wish = single(
+        request,
+        node,
+        member.name.as_str(),
+        data_dir.path.clone(),
+        wal_path,
+    );
     let seen = snapshot_restore::Observed {
         snapshot: observed.snapshot.contents.clone(),
         data_dir,
@@ -211,7 +223,11 @@ fn stages(
     observed: &Observed,
     snapshot: &ObservedSnapshot,
 ) -> Result<Vec<StageData>, Refusal> {
-    let hash_kv = observed.snapshot.foretold.as_ref().map_or(0, |found| found.hash);
+    let hash_kv = observed
+        .snapshot
+        .foretold
+        .as_ref()
+        .map_or(0, |found| found.hash);
     let mut stages = Vec::new();
     for member in &observed.members {
         // The ids name the directories, and do not depend on them.
@@ -227,7 +243,11 @@ fn stages(
             swap,
         });
     }
-    debug_assert!(stages.iter().all(|stage| stage.order.content == snapshot.survey.content));
+    debug_assert!(
+        stages
+            .iter()
+            .all(|stage| stage.order.content == snapshot.survey.content)
+    );
     Ok(stages)
 }
 
@@ -240,7 +260,11 @@ fn swap(
 ) -> Result<DataSwap, Refusal> {
     let (Some(data), Some(spec)) = (&member.data, request.spec.member(&member.name)) else {
         let what = format!("{} is not in the cluster file", member.name);
-        return Err(Refusal::new("unknown-member", what, "add it under members:"));
+        return Err(Refusal::new(
+            "unknown-member",
+            what,
+            "add it under members:",
+        ));
     };
     let places = |place: &ObservedPlace, is_mount| SwapPlaces {
         place: place.path.clone(),
@@ -251,7 +275,10 @@ fn swap(
         member_id: ids.member,
         cluster_id: ids.cluster,
         data_dir: places(&data.data_dir, data.is_mount),
-        wal_dir: data.wal_dir.as_ref().map(|wal| places(wal, data.is_wal_mount)),
+        wal_dir: data
+            .wal_dir
+            .as_ref()
+            .map(|wal| places(wal, data.is_wal_mount)),
         owner: order.owner,
         is_new: data.data_dir.found.is_none(),
         peer_url: request.spec.peer_url(spec),
@@ -305,8 +332,15 @@ fn is_proven(observed: &Observed, cluster_id: ClusterId) -> bool {
     }
     let mut living = observed.living.iter();
     let serves = living.any(|member| member.cluster_id == cluster_id && member.has_quorum);
-    let is_aside = observed.apiservers.iter().any(|apiserver| apiserver.is_aside)
-        || observed.members.iter().filter_map(pod).any(|pod| pod.is_aside);
+    let is_aside = observed
+        .apiservers
+        .iter()
+        .any(|apiserver| apiserver.is_aside)
+        || observed
+            .members
+            .iter()
+            .filter_map(pod)
+            .any(|pod| pod.is_aside);
     serves && !is_aside
 }
 
@@ -382,27 +416,34 @@ impl Builder<'_> {
     fn apiservers(
         &self,
     ) -> impl Iterator<Item = (&ObservedApiserver, &ApiserverManifest, &ApiserverTarget)> {
-        self.observed.apiservers.iter().filter_map(|seen| {
-            match (&seen.manifest, &seen.target) {
+        self.observed
+            .apiservers
+            .iter()
+            .filter_map(|seen| match (&seen.manifest, &seen.target) {
                 (FoundManifest::One(manifest), Some(target)) => {
                     Some((seen, manifest.as_ref(), target))
                 }
                 _ => None,
-            }
-        })
+            })
     }
 
     /// Everything.
     fn all(&self) -> Result<Vec<Step>, Refusal> {
         let mut steps = Vec::new();
         for (member, stage) in self.members() {
-            steps.push(step(&member.name, Action::StageData(Box::new(stage.clone()))));
+            steps.push(step(
+                &member.name,
+                Action::StageData(Box::new(stage.clone())),
+            ));
         }
         for (seen, manifest, _) in self.apiservers() {
             let stop = stop_pod(&manifest.path, manifest.mode, &manifest.text);
             steps.push(step(&seen.name, stop));
         }
-        let targets: Vec<_> = self.apiservers().map(|(.., target)| target.clone()).collect();
+        let targets: Vec<_> = self
+            .apiservers()
+            .map(|(.., target)| target.clone())
+            .collect();
         if !targets.is_empty() {
             steps.push(step(ALL, self.wait_stopped(targets, Vec::new())));
         }
@@ -578,7 +619,10 @@ fn checked(observed: &Observed, snapshot: &ObservedSnapshot) -> Vec<String> {
     if snapshot.digest == snapshot_restore::Digest::Right {
         checked.push(format!("SHA-256 {}… right", &snapshot.sha256[..16]));
     }
-    checked.push(format!("every page and all {} entries readable", survey.entries));
+    checked.push(format!(
+        "every page and all {} entries readable",
+        survey.entries
+    ));
     checked.push("names, addresses and files of every member".to_owned());
     checked.extend(observed.members.iter().filter_map(preflight::free));
     checked
@@ -600,6 +644,10 @@ fn notes(
     let old = observed.living.iter();
     let old = old.filter(|member| member.cluster_id != cluster.cluster_id);
     notes.push(match old.max_by_key(|member| member.revision) {
+        Some(newest) if newest.revision.0 <= survey.revision => format!(
+            "Now: revision {} on {}, before the snapshot: what is there is replaced.",
+            newest.revision.0, newest.name
+        ),
         Some(newest) => format!(
             "Now: revision {} on {}. {} will be lost.",
             newest.revision.0,

@@ -32,10 +32,7 @@ pub const REFUSALS: [&str; 15] = [
 const MARGIN: i64 = 1_000_000;
 
 /// Checks the hosts: what is not about the data.
-pub(super) fn hosts(
-    request: &ClusterRestoreRequest,
-    observed: &Observed,
-) -> Result<(), Refusal> {
+pub(super) fn hosts(request: &ClusterRestoreRequest, observed: &Observed) -> Result<(), Refusal> {
     own_roots(observed)?;
     left_out(observed, request)?;
     for member in &observed.members {
@@ -53,9 +50,14 @@ fn own_roots(observed: &Observed) -> Result<(), Refusal> {
     let apiservers = observed.apiservers.iter().map(|a| (&a.name, &a.root));
     let mut seen: Vec<(&NodeName, &std::path::PathBuf)> = Vec::new();
     for (name, root) in members.chain(apiservers) {
-        if let Some((other, _)) = seen.iter().find(|(other, known)| *other != name && *known == root)
+        if let Some((other, _)) = seen
+            .iter()
+            .find(|(other, known)| *other != name && *known == root)
         {
-            let what = format!("{other} and {name} have one root directory: {}", root.display());
+            let what = format!(
+                "{other} and {name} have one root directory: {}",
+                root.display()
+            );
             let fix = "say where each host's root is mounted here: root: DIR at each member";
             return Err(Refusal::new("hosts-share-root", what, fix));
         }
@@ -106,7 +108,11 @@ fn member(request: &ClusterRestoreRequest, member: &ObservedMember) -> Result<()
         }
         How::Pod(FoundEtcd::Unreadable(path, why)) => {
             let what = format!("{} on {name} can't be read: {why}", path.display());
-            return Err(Refusal::new("manifest-not-editable", what, "correct it by hand"));
+            return Err(Refusal::new(
+                "manifest-not-editable",
+                what,
+                "correct it by hand",
+            ));
         }
     };
     self::pod(request, member, pod)
@@ -131,7 +137,10 @@ fn pod(
     }
     if let Some(spec) = request.spec.member(name) {
         let wanted = request.spec.peer_url(spec);
-        let urls = pod.peer_urls.iter().filter_map(|url| url.parse::<EtcdUrl>().ok());
+        let urls = pod
+            .peer_urls
+            .iter()
+            .filter_map(|url| url.parse::<EtcdUrl>().ok());
         if !urls.clone().any(|url| url == wanted.0) {
             return differs(format!(
                 "{path} on {name} advertises {} to its peers, the cluster file says {wanted}",
@@ -171,7 +180,11 @@ fn apiserver(
         }
         FoundManifest::Unreadable(path, why) => {
             let what = format!("{} on {name} can't be read: {why}", path.display());
-            return Err(Refusal::new("manifest-not-editable", what, "correct it by hand"));
+            return Err(Refusal::new(
+                "manifest-not-editable",
+                what,
+                "correct it by hand",
+            ));
         }
         FoundManifest::OfAnother(path, address) => {
             let what = format!("{} of {name} advertises {address}", path.display());
@@ -217,7 +230,10 @@ pub(super) fn not_restored_before(
     };
     let mark = observed.members.iter().find_map(|m| m.mark.as_ref());
     let since = mark.map_or(String::new(), |mark| {
-        format!(" on {}, with revisions from {} on", mark.proven_at, mark.first_revision)
+        format!(
+            " on {}, with revisions from {} on",
+            mark.proven_at, mark.first_revision
+        )
     });
     let what = format!(
         "this snapshot was restored before{since}; {} has lost that data since",
@@ -255,7 +271,10 @@ pub(super) fn living(
         return Ok(());
     };
     if first < newest.saturating_add(MARGIN) {
-        let needed = newest.saturating_sub(snapshot).max(0).saturating_add(MARGIN);
+        let needed = newest
+            .saturating_sub(snapshot)
+            .max(0)
+            .saturating_add(MARGIN);
         let what = format!(
             "the restored cluster would begin with revision {first}, and revision {newest} has been \
              handed out: clients would miss changes without a word"
@@ -264,7 +283,9 @@ pub(super) fn living(
         let fix = format!("--bump-revision {bump} --mark-compacted");
         return Err(Refusal::new("bump-too-small", what, fix));
     }
-    if request.replace_living || !others().any(|member| member.has_quorum) {
+    // Members that lost their data found a new cluster, all by themselves: it has nothing to lose.
+    let lives = others().any(|member| member.has_quorum && member.revision.0 > snapshot);
+    if request.replace_living || !lives {
         return Ok(());
     }
     let names: Vec<_> = others().map(|member| member.name.to_string()).collect();
@@ -299,7 +320,11 @@ pub(super) fn lost(snapshot: i64, newest: i64) -> String {
 /// The room on a host for new data beside the old.
 pub(super) fn free(member: &ObservedMember) -> Option<String> {
     let data = member.data.as_ref()?;
-    Some(format!("{} free on {}", bytes(data.data_dir.free_bytes), member.name))
+    Some(format!(
+        "{} free on {}",
+        bytes(data.data_dir.free_bytes),
+        member.name
+    ))
 }
 
 /// True where a person stops and starts the member.

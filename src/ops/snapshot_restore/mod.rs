@@ -19,9 +19,9 @@ use crate::plan::FoundingPeer;
 pub use observe::{
     Digest, ObserveError, Observed, ObservedPlace, ObservedSnapshot, Occupancy, observe,
 };
-pub use plan::{RestoredIds, ids, is_done, order, plan, token};
 pub(super) use observe::{owner, place, self_ids, snapshot};
 pub(super) use plan::room;
+pub use plan::{RestoredIds, ids, is_done, order, plan, token};
 
 /// What the operator wishes.
 #[derive(Clone, Debug)]

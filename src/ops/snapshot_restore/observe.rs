@@ -194,7 +194,10 @@ fn hex(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// Where it can't be looked at.
-pub(in crate::ops) fn place(node: &LocalNode, host_path: &Path) -> Result<ObservedPlace, FileError> {
+pub(in crate::ops) fn place(
+    node: &LocalNode,
+    host_path: &Path,
+) -> Result<ObservedPlace, FileError> {
     let path = node.follow(host_path)?;
     let local = node.local(&path);
     let found = dir_facts(&local)?;

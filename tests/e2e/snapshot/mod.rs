@@ -1,5 +1,7 @@
 //! Snapshots of real servers, and members restored from them.
 
+mod all_lost;
+mod cluster_restore;
 mod looks;
 mod restore;
 mod save;

@@ -64,7 +64,9 @@ fn request(args: &RestoreArgs, spec: ClusterSpec) -> Result<ClusterRestoreReques
 fn access(args: &RestoreArgs, request: &ClusterRestoreRequest) -> Result<ClusterAccess, CliError> {
     let mut access = etcd::access(&args.etcd, Some(&request.spec))?;
     let members = request.members();
-    access.endpoints = members.map(|member| request.spec.client_url(member)).collect();
+    access.endpoints = members
+        .map(|member| request.spec.client_url(member))
+        .collect();
     Ok(access)
 }
 

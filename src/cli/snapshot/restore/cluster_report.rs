@@ -81,9 +81,8 @@ fn times(receipt: &Receipt) -> Option<Times> {
     let steps: Vec<(&Step, &StepRecord)> = receipt.plan.steps.iter().zip(&receipt.steps).collect();
     let begin = steps.first()?.1.started_at?;
     let end = steps.last()?.1.finished_at?;
-    let is_stop = |action: &Action| {
-        matches!(action, Action::StopPod(_) | Action::StopService { .. })
-    };
+    let is_stop =
+        |action: &Action| matches!(action, Action::StopPod(_) | Action::StopService { .. });
     let stopped = steps
         .iter()
         .find(|(step, _)| is_stop(&step.action))
@@ -173,7 +172,9 @@ impl Report for ClusterRestoreReport<'_> {
             cluster.members.len()
         ));
         if let Some(times) = self.times {
-            let down = times.down.map(|down| format!("; down for {}", elapsed(down)));
+            let down = times
+                .down
+                .map(|down| format!("; down for {}", elapsed(down)));
             page.line(format!(
                 "Recovery took {}{}.",
                 elapsed(times.recovery),

@@ -82,7 +82,11 @@ async fn serves(
         .member_list()
         .await
         .map_err(|error| error.to_string())?;
-    let mut found: Vec<_> = listed.iter().filter(|m| !m.is_learner).map(|m| m.id).collect();
+    let mut found: Vec<_> = listed
+        .iter()
+        .filter(|m| !m.is_learner)
+        .map(|m| m.id)
+        .collect();
     let mut expected: Vec<_> = wanted.members.iter().map(|member| member.id).collect();
     found.sort();
     expected.sort();
@@ -143,7 +147,11 @@ async fn compare(access: &ClusterAccess, wanted: &RestoredCluster) -> Result<Str
     };
     // Leases end by themselves, and 3.4 gives no hash of the revision it is compacted to. What was put
     // in place was compared with the snapshot, byte for byte, when it was made.
-    let endpoints: Vec<_> = wanted.members.iter().map(|m| m.client_url.clone()).collect();
+    let endpoints: Vec<_> = wanted
+        .members
+        .iter()
+        .map(|m| m.client_url.clone())
+        .collect();
     let found = verify_consistency(access, &endpoints).await?;
     Ok(format!(
         "{found} on all {count} members, which have moved on from {} to {revision}",

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::model::{EtcdUrl, Host};
 use crate::node::LocalNode;
-use crate::plan::apply::apiserver::running;
 use crate::plan::apiserver::ApiserverTarget;
+use crate::plan::apply::apiserver::running;
 use crate::plan::cluster_restore::{DataSwap, WaitStopped};
 use crate::plan::engine::Progress;
 use crate::plan::step::{Outcome, StepError};
@@ -76,7 +76,10 @@ async fn first_running(world: &World, wait: &WaitStopped) -> Result<Option<Strin
     for target in &wait.apiservers {
         let node = world.node(target.name.as_str())?;
         if let Some(why) = apiserver_runs(node, target).await {
-            return Ok(Some(format!("{}: the apiserver still runs: {why}", node.name)));
+            return Ok(Some(format!(
+                "{}: the apiserver still runs: {why}",
+                node.name
+            )));
         }
     }
     for (on, member) in &wait.members {
