@@ -15,4 +15,5 @@ mod repoint_grown;
 mod repoint_killed;
 mod repoint_migrate;
 mod repoint_without;
+mod restore_cluster;
 mod topology;

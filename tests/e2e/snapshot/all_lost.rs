@@ -77,7 +77,6 @@ impl Scene {
 
     pub(super) fn restore<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
         let mut words = vec!["snapshot", "restore", "--cluster", "etcd.db", "--yes"];
-        words.push("--wait=60s");
         words.extend(more);
         words
     }
