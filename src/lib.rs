@@ -17,6 +17,7 @@ pub mod node;
 pub mod datadir;
 pub mod manifest;
 pub mod pki;
+pub mod s3;
 pub mod snapshot;
 
 pub mod sys;

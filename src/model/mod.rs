@@ -9,6 +9,7 @@ mod key_algorithm;
 mod kubernetes_version;
 mod node_name;
 mod size;
+mod snapshot_place;
 mod spec;
 mod subnets;
 mod urls;
@@ -22,6 +23,7 @@ pub use key_algorithm::{KeyAlgorithm, KeyAlgorithmError};
 pub use kubernetes_version::{KubernetesVersion, KubernetesVersionError};
 pub use node_name::{NodeName, NodeNameError};
 pub use size::bytes;
+pub use snapshot_place::{ObjectPlace, PlaceError, SnapshotPlace};
 pub use spec::{
     ApiserverSpec, CaFiles, Checked, CheckedFrontend, ClusterSpec, DEFAULT_VIP, DEFAULT_VIP6,
     EtcdSpec, ExtraArg, Frontend, FrontendSpec, KubernetesSpec, MemberSpec, Mistake,

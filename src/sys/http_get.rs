@@ -151,7 +151,11 @@ async fn ask(
     }
 }
 
-fn config(tls: &HttpTls<'_>) -> Result<ClientConfig, String> {
+/// What a TLS client of ours trusts, and shows.
+///
+/// # Errors
+/// Contents that are none.
+pub fn config(tls: &HttpTls<'_>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(tls.ca) {
         let certificate = certificate.map_err(|error| format!("CA file: {error}"))?;
