@@ -26,11 +26,13 @@ pub mod manifest_lint;
 pub mod manifest_render;
 pub mod member_add;
 pub mod node_files;
+pub mod operator_file;
 pub mod receipts;
 mod refusal;
 pub mod snapshot_look;
 pub mod snapshot_restore;
 pub mod snapshot_save;
+pub mod snapshot_source;
 pub mod snapshot_store;
 pub mod topology_move;
 

@@ -1,43 +1,42 @@
-//! `snapshot status`, `verify`, `hashkv` and `inspect`: opens a file and has it looked at.
+//! `snapshot status`, `verify`, `hashkv` and `inspect`: has an open snapshot looked at.
 //!
 //! Invariant: the file is only read.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::datadir::bolt::{BoltError, Image};
+use crate::model::SnapshotPlace;
 use crate::snapshot::inspect::{self, InspectOptions, Inspection};
 use crate::snapshot::verify::{self, Verification, VerifyOptions};
 use crate::snapshot::{self, HashKv, SnapshotError, Status};
-use crate::sys::files::{self, FileError};
+
+use super::snapshot_source::Source;
 
 /// Why a snapshot cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
-    /// There is no such file, or it cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
     /// It could not be read to its end.
-    #[error("read {path}", path = path.display())]
+    #[error("read {place}")]
     Read {
         /// The file.
-        path: PathBuf,
+        place: SnapshotPlace,
         /// The cause.
         source: SnapshotError,
     },
     /// It is damaged, or no snapshot.
-    #[error("{path} is damaged or no snapshot", path = path.display())]
+    #[error("{place} is damaged or no snapshot")]
     Damaged {
         /// The file.
-        path: PathBuf,
+        place: SnapshotPlace,
         /// What is wrong first.
         source: SnapshotError,
     },
     /// It is sound, but does not hold the revision that was asked for.
-    #[error("{path} has no such revision", path = path.display())]
+    #[error("{place} has no such revision")]
     Revision {
         /// The file.
-        path: PathBuf,
+        place: SnapshotPlace,
         /// Which ones it holds.
         source: SnapshotError,
     },
@@ -47,50 +46,49 @@ pub enum LookError {
 ///
 /// # Errors
 /// A file that cannot be read or is damaged.
-pub fn snapshot_status(path: &Path) -> Result<Status, LookError> {
-    let image = open(path)?;
-    snapshot::status(&image).map_err(|error| look_error(path, error))
+pub fn snapshot_status(source: &Source) -> Result<Status, LookError> {
+    let image = open(source)?;
+    snapshot::status(&image).map_err(|error| look_error(&source.place, error))
 }
 
 /// The HashKV at a revision, or at the last one.
 ///
 /// # Errors
 /// As [`snapshot_status`], and a revision that the file does not hold.
-pub fn snapshot_hash_kv(path: &Path, revision: Option<i64>) -> Result<HashKv, LookError> {
-    let image = open(path)?;
-    snapshot::hash_kv(&image, revision).map_err(|error| look_error(path, error))
+pub fn snapshot_hash_kv(source: &Source, revision: Option<i64>) -> Result<HashKv, LookError> {
+    let image = open(source)?;
+    snapshot::hash_kv(&image, revision).map_err(|error| look_error(&source.place, error))
 }
 
 /// Judges the file; damage is part of the answer.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn snapshot_verify(path: &Path, options: VerifyOptions) -> Result<Verification, LookError> {
-    let file = files::open_regular(path)?;
-    verify::verify(&file, options).map_err(|error| look_error(path, error))
+pub fn snapshot_verify(source: &Source, options: VerifyOptions) -> Result<Verification, LookError> {
+    verify::verify(&*source.file, options).map_err(|error| look_error(&source.place, error))
 }
 
 /// What is in the file.
 ///
 /// # Errors
 /// As [`snapshot_status`].
-pub fn snapshot_inspect(path: &Path, options: InspectOptions) -> Result<Inspection, LookError> {
-    let image = open(path)?;
-    inspect::inspect(&image, options).map_err(|error| look_error(path, error))
+pub fn snapshot_inspect(source: &Source, options: InspectOptions) -> Result<Inspection, LookError> {
+    let image = open(source)?;
+    inspect::inspect(&image, options).map_err(|error| look_error(&source.place, error))
 }
 
-fn open(path: &Path) -> Result<Image<File>, LookError> {
-    let file = files::open_regular(path)?;
-    Image::open(file).map_err(|error: BoltError| look_error(path, error.into()))
+fn open(source: &Source) -> Result<Image<Arc<File>>, LookError> {
+    let image = Image::open(source.file.clone());
+    image.map_err(|error: BoltError| look_error(&source.place, error.into()))
 }
 
-fn look_error(path: &Path, source: SnapshotError) -> LookError {
-    let path = path.to_owned();
+fn look_error(place: &SnapshotPlace, source: SnapshotError) -> LookError {
+    let place = place.clone();
     if source.is_io() {
-        LookError::Read { path, source }
+        LookError::Read { place, source }
     } else if source.is_damage() {
-        LookError::Damaged { path, source }
+        LookError::Damaged { place, source }
     } else {
-        LookError::Revision { path, source }
+        LookError::Revision { place, source }
     }
 }

@@ -16,7 +16,7 @@ use super::cluster_restore::{
 };
 use super::restore::RestoreDataDir;
 use super::service::GiveFiles;
-use super::snapshots::RemoveSnapshot;
+use super::snapshots::{RemoveSnapshot, RemoveUpload};
 use super::step::Undo;
 
 /// One kind of change or wait. Paths are those on the node, below its root.
@@ -138,6 +138,8 @@ pub enum Action {
     },
     /// Removes a stored snapshot.
     RemoveSnapshot(RemoveSnapshot),
+    /// Removes what a killed upload of a snapshot left.
+    RemoveUpload(RemoveUpload),
     /// Gives a kube-apiserver another manifest.
     RepointApiserver(Box<Repoint>),
     /// Waits until the pod of an apiserver's manifest runs, is ready and reaches its etcd.
@@ -264,7 +266,7 @@ impl Action {
             Self::GiveFiles(_) => Undo::BestEffort("owners are kept"),
             Self::StartService { .. } => Undo::BestEffort("stop it by hand"),
             Self::Promote { .. } => Undo::None("remove it"),
-            Self::RemoveSnapshot(_) => Undo::None("it is gone"),
+            Self::RemoveSnapshot(_) | Self::RemoveUpload(_) => Undo::None("it is gone"),
             Self::RepointApiserver(_) => Undo::Exact,
             // Going back restarts an apiserver, and must wait for each as going forward does.
             Self::ProveWriteThrough {

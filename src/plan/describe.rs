@@ -146,9 +146,12 @@ impl fmt::Display for Action {
                 settle_seconds,
                 ..
             } => caught_up(f, *max_lag, *deadline_seconds, *settle_seconds),
-            Self::RemoveSnapshot(order) => {
-                write!(f, "remove snapshot {}", order.path.display())
-            }
+            Self::RemoveSnapshot(order) => write!(f, "remove snapshot {}", order.path),
+            Self::RemoveUpload(order) => write!(
+                f,
+                "remove the unfinished upload to {} of {}",
+                order.path, order.begun
+            ),
             Self::RepointApiserver(repoint) => write!(f, "write {}", repoint.file.what),
             Self::WaitApiserver {
                 deadline_seconds, ..

@@ -32,6 +32,6 @@ pub use engine::{Applied, Events, Failure, Performer, Progress, apply, roll_back
 pub use receipt::{Receipt, ReceiptError, StepRecord, StepState};
 pub use restore::{EmptyDir, FoundingPeer, OwnerIds, PlaceToBe, RestoreDataDir};
 pub use service::GiveFiles;
-pub use snapshots::RemoveSnapshot;
+pub use snapshots::{RemoveSnapshot, RemoveUpload};
 pub use step::{Outcome, Plan, Step, StepError, Undo, VotersAfter};
 pub use world::World;

@@ -148,6 +148,9 @@ pub enum StepError {
     /// No database could be made of a snapshot.
     #[error(transparent)]
     Restore(#[from] crate::snapshot::restore::RestoreError),
+    /// A store of snapshots refused or did not answer.
+    #[error(transparent)]
+    Store(#[from] crate::s3::S3Error),
     /// What the plan expected to find has changed since.
     #[error("{what} changed since the plan was made: expected {expected}, found {found}")]
     Moved {

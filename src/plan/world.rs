@@ -1,12 +1,15 @@
 //! The outside world as a plan sees it: nodes, etcd, the CA. Sends each action to the file that
 //! carries it out.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::ClusterAccess;
 use crate::node::LocalNode;
 use crate::pki::CertificateAuthority;
+use crate::s3::S3Access;
 
 use super::action::Action;
 use super::apply::{
@@ -24,10 +27,14 @@ pub struct World {
     pub nodes: Vec<LocalNode>,
     /// How to reach etcd.
     pub access: Option<ClusterAccess>,
+    /// How to reach the store of snapshots.
+    pub store: Option<S3Access>,
     /// The CA that signs, once loaded or made.
     pub authority: Option<CertificateAuthority>,
     /// Where replaced files are kept, on the node they came from, outside any manifest directory.
     pub backup_dir: PathBuf,
+    /// The plain file of the snapshot that is restored, where it is another than the one of its name.
+    pub snapshot: Option<Arc<File>>,
     /// True after a restore of this run has failed.
     pub restore_left_nothing: bool,
 }
@@ -41,6 +48,11 @@ impl World {
     pub(super) fn access(&self) -> Result<&ClusterAccess, StepError> {
         let missing = || StepError::Missing("this run has no access to etcd".into());
         self.access.as_ref().ok_or_else(missing)
+    }
+
+    pub(super) fn store(&self) -> Result<&S3Access, StepError> {
+        let missing = || StepError::Missing("this run has no access to a store".into());
+        self.store.as_ref().ok_or_else(missing)
     }
 }
 
@@ -128,7 +140,8 @@ impl Performer for World {
                 deadline_seconds,
             } => membership::promote(self.access()?, member, *deadline_seconds).await,
             Action::VerifyMembers { voters } => membership::verify(self.access()?, *voters).await,
-            Action::RemoveSnapshot(order) => snapshots::remove(self, &step.on, order),
+            Action::RemoveSnapshot(order) => snapshots::remove(self, &step.on, order).await,
+            Action::RemoveUpload(order) => snapshots::remove_upload(self, order).await,
             Action::RepointApiserver(repoint) => apiserver::repoint(self, &step.on, repoint).await,
             Action::WaitApiserver {
                 target,
@@ -207,6 +220,7 @@ impl Performer for World {
             | Action::WaitTried { .. }
             | Action::WriteCrl(_)
             | Action::RemoveSnapshot(_)
+            | Action::RemoveUpload(_)
             | Action::CopyCrl { .. }
             | Action::WaitStarted { .. }
             | Action::WaitCaughtUp { .. }

@@ -10,6 +10,7 @@ mod hash_kv;
 pub mod inspect;
 mod live;
 mod marks;
+pub mod packing;
 mod receive;
 mod record;
 pub mod restore;
@@ -29,7 +30,8 @@ pub use receive::{ReceiveError, Received, Receiver};
 #[cfg(test)]
 pub(crate) use record::tests::record as record_for_tests;
 pub use record::{
-    RecordError, RecordedCluster, RecordedHash, RecordedMember, SnapshotRecord, record_path,
+    RecordError, RecordedCluster, RecordedFile, RecordedHash, RecordedMember, SnapshotRecord,
+    record_path,
 };
 pub use retention::{Reason, Retention};
 pub use status::{Status, status};

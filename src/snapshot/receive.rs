@@ -30,6 +30,8 @@ pub struct Received {
     pub image_bytes: u64,
     /// The SHA-256 of the image: the server's, and the one of what was written.
     pub digest: [u8; DIGEST_BYTES],
+    /// SHA-256 of the whole file, the digest included.
+    pub file_digest: [u8; DIGEST_BYTES],
 }
 
 /// What came is not the whole snapshot.
@@ -102,6 +104,7 @@ impl<W: Write> Receiver<W> {
             Ok(digest) if is_whole => digest,
             _ => return Err(ReceiveError::NoDigest { bytes }),
         };
+        let whole = self.hash.clone().chain_update(digest);
         let computed: [u8; DIGEST_BYTES] = self.hash.finalize().into();
         if computed != digest {
             let bytes = self.image_bytes;
@@ -113,6 +116,7 @@ impl<W: Write> Receiver<W> {
             Received {
                 image_bytes,
                 digest,
+                file_digest: whole.finalize().into(),
             },
         ))
     }
@@ -131,6 +135,10 @@ mod tests {
         }
         receiver.finish().map(|(file, received)| {
             assert_eq!(received.image_bytes + 32, file.len() as u64);
+            assert_eq!(
+                received.file_digest.as_slice(),
+                Sha256::digest(&file).as_slice()
+            );
             file
         })
     }

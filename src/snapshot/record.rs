@@ -35,10 +35,13 @@ pub struct SnapshotRecord {
     pub storage_version: String,
     /// The revision it ends at.
     pub revision: i64,
-    /// Bytes of the file.
+    /// Bytes of the plain file.
     pub size_bytes: u64,
-    /// SHA-256 of the database image in lower-case hex; the file's last 32 bytes.
+    /// SHA-256 of the database image in lower-case hex; the plain file's last 32 bytes.
     pub sha256: String,
+    /// The file as it is stored; none in records from before files were packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<RecordedFile>,
     /// The hash of its key space.
     pub hash_kv: RecordedHash,
     /// The members, by name, that gave the same hash when it was taken: it is proven to be the cluster.
@@ -69,6 +72,22 @@ pub struct RecordedMember {
     pub id: String,
     /// Where its peers reach it.
     pub peer_urls: Vec<String>,
+}
+
+/// A snapshot's file as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedFile {
+    /// How it is compressed, such as `zstd:3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// The age recipients, which are public, that it is encrypted to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// Its bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of all of them in lower-case hex.
+    pub sha256: String,
 }
 
 /// A hash of the key space (`HashKV`).
@@ -129,6 +148,18 @@ impl SnapshotRecord {
         Ok(text)
     }
 
+    /// Bytes of the file as it is stored.
+    pub fn stored_bytes(&self) -> u64 {
+        let stored = self.stored.as_ref();
+        stored.map_or(self.size_bytes, |stored| stored.size_bytes)
+    }
+
+    /// True where the stored file is neither compressed nor encrypted.
+    pub fn is_plain(&self) -> bool {
+        let stored = self.stored.as_ref();
+        stored.is_none_or(|stored| stored.compression.is_none() && stored.recipients.is_empty())
+    }
+
     /// Reads a document.
     ///
     /// # Errors
@@ -174,6 +205,12 @@ pub(crate) mod tests {
             revision: i64::MAX,
             size_bytes: 24_608,
             sha256: "00".repeat(32),
+            stored: Some(RecordedFile {
+                compression: Some("zstd:3".into()),
+                recipients: vec!["age1…".into()],
+                size_bytes: 2_048,
+                sha256: "11".repeat(32),
+            }),
             hash_kv: RecordedHash {
                 revision: i64::MAX,
                 compact_revision: -1,

@@ -5,6 +5,7 @@ pub mod files;
 pub mod http_get;
 pub mod lock;
 pub mod pairs;
+pub mod scratch;
 pub mod space;
 pub mod staged;
 pub mod staged_dir;

@@ -99,6 +99,58 @@ impl io::Write for StagedFile {
     }
 }
 
+/// A file on its way: to a name, or to no name because it will be stored in another form or elsewhere.
+#[derive(Debug)]
+pub enum Spool {
+    /// It will have a name.
+    Named(StagedFile),
+    /// It goes when this value goes.
+    Nameless(File),
+}
+
+impl Spool {
+    /// The file, to be read back.
+    pub fn file(&self) -> &File {
+        match self {
+            Self::Named(staged) => staged.file(),
+            Self::Nameless(file) => file,
+        }
+    }
+
+    /// Another handle of the file, which outlives its spool.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub fn handle(&self) -> Result<File, FileError> {
+        let handle = self.file().try_clone();
+        handle.map_err(failed("open again", Path::new("the file that is written")))
+    }
+
+    /// Makes the contents durable, where they will have a name.
+    ///
+    /// # Errors
+    /// As [`StagedFile::sync`].
+    pub fn sync(&self) -> Result<(), FileError> {
+        match self {
+            Self::Named(staged) => staged.sync(),
+            Self::Nameless(_) => Ok(()),
+        }
+    }
+}
+
+impl io::Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Named(staged) => staged.write(bytes),
+            Self::Nameless(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

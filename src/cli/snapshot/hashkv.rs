@@ -1,11 +1,10 @@
 //! `etcdha snapshot hashkv`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::show;
+use super::source::SourceArgs;
 use crate::cli::error::Outcome;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table, count};
@@ -26,9 +25,8 @@ use crate::snapshot::HashKv;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct HashkvArgs {
-    /// Snapshot, or the copy of a member's database
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Revision to hash up to [default: the last one]
     #[arg(
@@ -73,5 +71,10 @@ impl Report for HashKvReport {
 }
 
 pub(super) fn run(args: &HashkvArgs, output: &Output) -> Outcome {
-    show(snapshot_hash_kv(&args.file, args.rev), HashKvReport, output)
+    show(
+        &args.source,
+        |source| snapshot_hash_kv(source, args.rev),
+        HashKvReport,
+        output,
+    )
 }

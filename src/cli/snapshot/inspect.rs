@@ -1,11 +1,10 @@
 //! `etcdha snapshot inspect`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::show;
+use super::source::SourceArgs;
 use crate::cli::error::Outcome;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table, bytes, count};
@@ -24,9 +23,8 @@ use crate::snapshot::inspect::{InspectOptions, Inspection};
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct InspectArgs {
-    /// Snapshot, or the copy of a member's database
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Parts of a key, split at /, that make its prefix
     #[arg(
@@ -210,5 +208,10 @@ pub(super) fn run(args: &InspectArgs, output: &Output) -> Outcome {
         depth: usize::from(args.depth),
         largest: usize::from(args.largest),
     };
-    show(snapshot_inspect(&args.file, options), InspectReport, output)
+    show(
+        &args.source,
+        |source| snapshot_inspect(source, options),
+        InspectReport,
+        output,
+    )
 }

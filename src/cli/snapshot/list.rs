@@ -1,7 +1,5 @@
 //! `etcdha snapshot list`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,24 +9,33 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table, Tone, bytes, clean, count};
-use crate::ops::snapshot_store::{State, Stored, look};
+use crate::cli::runtime::block_on;
+use crate::model::SnapshotPlace;
+use crate::ops::snapshot_store::{LookError, State, Stored, look_at};
+use crate::snapshot::SnapshotRecord;
 
-/// List the snapshots in a directory, oldest first
+use super::store_args::{self, StoreArgs};
+
+/// List the snapshots in a directory or a store, oldest first
 ///
 /// STATE is what the record beside each snapshot says: proven (members had its HashKV when it was
 /// saved), unproven (none could be compared), unrecorded (somebody else put it there), damaged (it
 /// is not what was saved). No snapshot is read whole: etcdha snapshot verify does that.
 ///
-/// Example:
+/// Examples:
 ///   $ etcdha snapshot list /var/backups/etcd -o json | jq -r '.snapshots[-1].path'
+///   $ etcdha snapshot list s3://etcd-backups/prod -o wide
 ///
 /// Exit codes: 0 listed, 5 a snapshot is damaged
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ListArgs {
-    /// The directory
-    #[arg(value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
+    /// A directory, or s3://BUCKET/PREFIX
+    #[arg(value_name = "PLACE", default_value = ".", value_parser = store_args::place())]
+    place: SnapshotPlace,
+
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 struct SnapshotList {
@@ -50,7 +57,7 @@ impl Report for SnapshotList {
             return;
         }
         let header = ["TAKEN", "FILE", "CLUSTER", "REVISION", "SIZE", "STATE"];
-        let mut table = Table::new(header).wide(["FROM", "ETCD", "HASHKV", "SHA256"]);
+        let mut table = Table::new(header).wide(["PACKED", "FROM", "ETCD", "HASHKV", "SHA256"]);
         for stored in &self.snapshots {
             table.row(cells(stored));
         }
@@ -58,9 +65,9 @@ impl Report for SnapshotList {
     }
 }
 
-fn cells(stored: &Stored) -> [String; 10] {
+fn cells(stored: &Stored) -> [String; 11] {
     let record = stored.record.as_ref();
-    let name = stored.path.file_name().unwrap_or_default();
+    let name = stored.place.name();
     let cluster = record.map(|record| {
         let cluster = &record.cluster;
         cluster.name.clone().unwrap_or_else(|| cluster.id.clone())
@@ -69,7 +76,7 @@ fn cells(stored: &Stored) -> [String; 10] {
     let state = stored.state.to_string();
     [
         time(stored.taken_at),
-        name.to_string_lossy().into_owned(),
+        name,
         cluster.unwrap_or_default(),
         revision.unwrap_or_default(),
         bytes(stored.size),
@@ -78,6 +85,7 @@ fn cells(stored: &Stored) -> [String; 10] {
             State::Unproven | State::Unrecorded => state,
             State::Damaged(_) => Tone::Bad.paint(&clean(&state)),
         },
+        record.map(packed).unwrap_or_default(),
         record
             .map(|record| record.member.clone())
             .unwrap_or_default(),
@@ -91,6 +99,17 @@ fn cells(stored: &Stored) -> [String; 10] {
             .map(|record| record.sha256.clone())
             .unwrap_or_default(),
     ]
+}
+
+/// `zstd:3 age`, or nothing.
+fn packed(record: &SnapshotRecord) -> String {
+    let stored = record.stored.as_ref();
+    let compression = stored.and_then(|stored| stored.compression.clone());
+    let is_encrypted = stored.is_some_and(|stored| !stored.recipients.is_empty());
+    let words = compression
+        .into_iter()
+        .chain(is_encrypted.then(|| "age".to_owned()));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A time as tables show it, in UTC to the second.
@@ -107,7 +126,7 @@ pub(super) fn item(stored: &Stored) -> v1::SnapshotItem {
         State::Damaged(why) => ("damaged", Some(why.clone())),
     };
     v1::SnapshotItem {
-        path: stored.path.display().to_string(),
+        path: stored.place.to_string(),
         taken_at: stored.taken_at.to_string(),
         size_bytes: stored.size,
         state: state.to_owned(),
@@ -116,8 +135,17 @@ pub(super) fn item(stored: &Stored) -> v1::SnapshotItem {
     }
 }
 
+/// A place that can't be looked at.
+pub(super) fn unseen(error: LookError) -> CliError {
+    match error {
+        LookError::Store(error) => store_args::refused(error),
+        LookError::File(_) | LookError::NoStore(_) => CliError::from(error),
+    }
+}
+
 pub(super) fn run(args: &ListArgs, _global: &GlobalArgs, output: &Output) -> Outcome {
-    let found = look(&args.directory).map_err(CliError::from)?;
+    let store = args.store.access([&args.place])?;
+    let found = block_on(look_at(&args.place, store.as_ref()))?.map_err(unseen)?;
     let snapshots = found.snapshots;
     let damaged = |stored: &Stored| matches!(stored.state, State::Damaged(_));
     let code = match snapshots.iter().any(damaged) {

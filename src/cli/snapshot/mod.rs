@@ -3,10 +3,13 @@
 mod hashkv;
 mod inspect;
 mod list;
+mod pack_args;
 mod prune;
 mod restore;
 mod save;
+mod source;
 mod status;
+mod store_args;
 mod verify;
 
 use clap::{Args, Subcommand};
@@ -16,6 +19,8 @@ use super::error::{CliError, Outcome};
 use super::exit_code::ExitCode;
 use super::output::{Output, Report};
 use crate::ops::snapshot_look::LookError;
+use crate::ops::snapshot_source::Source;
+use source::SourceArgs;
 
 /// Save snapshots, prove that they are sound, restore members from them
 #[derive(Args, Debug)]
@@ -49,23 +54,26 @@ pub(super) fn run(args: &SnapshotArgs, global: &GlobalArgs, output: &Output) -> 
     }
 }
 
-/// Shows what was found. A file that is damaged is a problem found, not a failure of ours.
+/// Opens the snapshot, and shows what is found in it. A file that is damaged is a problem found, not a
+/// failure of ours.
 fn show<T, R: Report>(
-    found: Result<T, LookError>,
+    source: &SourceArgs,
+    look: impl FnOnce(&Source) -> Result<T, LookError>,
     report: impl FnOnce(T) -> R,
     output: &Output,
 ) -> Outcome {
-    match found {
+    let source = match source::open(source, output) {
+        Ok(source) => source,
+        Err(unopened) => return unopened.end(output),
+    };
+    match look(&source) {
         Ok(found) => {
             output.emit(&report(found))?;
             Ok(ExitCode::Done)
         }
-        Err(LookError::Damaged { path, source }) => {
-            let verify = format!(
-                "see all that is wrong: etcdha snapshot verify {}",
-                path.display()
-            );
-            let error = LookError::Damaged { path, source };
+        Err(LookError::Damaged { place, source }) => {
+            let verify = format!("see all that is wrong: etcdha snapshot verify {place}");
+            let error = LookError::Damaged { place, source };
             output.error(&CliError::from(error).fix(verify));
             Ok(ExitCode::Problems)
         }

@@ -1,9 +1,9 @@
 //! `etcdha snapshot prune`.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::cli::args::{ChangeArgs, GlobalArgs};
@@ -13,38 +13,53 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table};
 use crate::cli::runtime::block_on;
+use crate::model::{SnapshotPlace, parse_duration};
 use crate::ops::node_files::operator_node;
-use crate::ops::snapshot_store::{Judged, PruneRequest, Stored, look, plan};
+use crate::ops::snapshot_store::{Judged, PruneRequest, Stored, is_sound, look_at, plan};
 use crate::plan::World;
+use crate::s3::S3Access;
 use crate::snapshot::Retention;
-use crate::snapshot::verify::{VerifyOptions, verify};
 
-use super::list::{item, time};
+use super::list::{item, time, unseen};
+use super::store_args::{self, StoreArgs};
 
 /// Remove old snapshots, never the newest good one
 ///
 /// Each --keep rule keeps the newest snapshot of each of the last N periods (UTC) that have one; a
 /// snapshot that no rule keeps goes. Each cluster's snapshots count by themselves. Files without a
 /// record, which etcdha did not save, and damaged ones are left alone. Of each cluster the newest
-/// snapshot that verifies stays, whatever the rules say.
+/// snapshot that is still what was saved stays, whatever the rules say.
 ///
-/// Example:
+/// Examples:
 ///   $ etcdha snapshot prune /var/backups/etcd --keep-last 6 --keep-daily 14 --keep-weekly 8
+///   $ etcdha snapshot prune s3://etcd-backups/prod --keep-daily 30
 ///
 /// Exit codes: 0 done or nothing to do, 3 refused or declined
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct PruneArgs {
-    /// The directory
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    /// A directory, or s3://BUCKET/PREFIX
+    #[arg(value_name = "PLACE", value_parser = store_args::place())]
+    place: SnapshotPlace,
 
     #[command(flatten)]
     keep: KeepArgs,
+    /// Remove what uploads have left that began so long ago and never ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        value_parser = parse_duration,
+        help_heading = "Behaviour"
+    )]
+    uploads_older_than: Duration,
+
     #[command(flatten)]
     change: ChangeArgs,
     #[command(flatten)]
     state: StateArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 /// How many snapshots are kept.
@@ -110,10 +125,9 @@ impl Report for PruneReport {
         let mut table = Table::new(["TAKEN", "FILE", "STATE", "RESULT"]);
         for judged in &self.0 {
             let stored = &judged.stored;
-            let name = stored.path.file_name().unwrap_or_default();
             table.row([
                 time(stored.taken_at),
-                name.to_string_lossy().into_owned(),
+                stored.place.name(),
                 stored.state.to_string(),
                 becomes(judged),
             ]);
@@ -123,38 +137,51 @@ impl Report for PruneReport {
 }
 
 pub(super) fn run(args: &PruneArgs, _global: &GlobalArgs, output: &Output) -> Outcome {
-    let directory = std::path::absolute(&args.directory)
-        .map_err(|error| CliError::failed("find the directory").cause(&error))?;
+    let directory = match &args.place {
+        SnapshotPlace::Path(path) => std::path::absolute(path)
+            .map_err(|error| CliError::failed("find the directory").cause(&error))?
+            .into(),
+        object @ SnapshotPlace::Object(_) => object.clone(),
+    };
+    let store = args.store.access([&directory])?;
     let request = PruneRequest {
         directory,
         retention: args.keep.retention(),
+        upload_age: args
+            .uploads_older_than
+            .try_into()
+            .unwrap_or(SignedDuration::MAX),
+        now: Timestamp::now(),
     };
-    let found = look(&request.directory).map_err(CliError::from)?;
-    let pruning = plan(&request, found, |stored| is_good(stored, output));
-    let pruning = pruning.map_err(CliError::refusal)?;
-    let world = World {
-        nodes: vec![operator_node()],
-        ..World::default()
-    };
-    let change = Change {
-        plan: pruning.plan,
-        args: args.change,
-        state: &args.state.dir(),
-        lock: "snapshots".to_owned(),
-    };
-    let changed = block_on(change.run(world, output))??;
-    if !matches!(changed, Changed::DryRun) && !args.change.dry_run {
-        output.emit(&PruneReport(pruning.judged))?;
-    }
-    Ok(ExitCode::Done)
+    block_on(async {
+        let found = look_at(&request.directory, store.as_ref()).await;
+        let found = found.map_err(unseen)?;
+        let is_good = async |stored: &Stored| is_good(stored, store.as_ref(), output).await;
+        let pruning = plan(&request, found, is_good).await;
+        let pruning = pruning.map_err(CliError::refusal)?;
+        let world = World {
+            nodes: vec![operator_node()],
+            store: store.clone(),
+            ..World::default()
+        };
+        let change = Change {
+            plan: pruning.plan,
+            args: args.change,
+            state: &args.state.dir(),
+            lock: "snapshots".to_owned(),
+        };
+        let changed = change.run(world, output).await?;
+        if !matches!(changed, Changed::DryRun) && !args.change.dry_run {
+            output.emit(&PruneReport(pruning.judged))?;
+        }
+        Ok(ExitCode::Done)
+    })?
 }
 
 /// Reads the snapshot whole.
-fn is_good(stored: &Stored, output: &Output) -> bool {
-    let name = stored.path.file_name().unwrap_or_default();
-    let progress = output.progress(format!("verify {}", name.to_string_lossy()));
-    let found = File::open(&stored.path).map(|file| verify(&file, VerifyOptions::default()));
-    let is_good = found.is_ok_and(|found| found.is_ok_and(|it| it.is_restorable()));
+async fn is_good(stored: &Stored, store: Option<&S3Access>, output: &Output) -> bool {
+    let progress = output.progress(format!("verify {}", stored.place.name()));
+    let is_good = is_sound(stored, store).await;
     match is_good {
         true => progress.done(),
         false => progress.failed(),

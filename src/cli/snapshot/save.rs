@@ -1,6 +1,5 @@
 //! `etcdha snapshot save`.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -16,11 +15,15 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Progress, Report, Table, Tone, bytes, clean, count};
 use crate::cli::runtime::block_on;
-use crate::model::ClientUrl;
+use crate::model::{ClientUrl, SnapshotPlace};
 use crate::ops::snapshot_save::{
     self, Candidate, Failed, ObserveError, SaveError, SaveEvents, SavePlan, SaveRequest, Saved,
     Transfer,
 };
+use crate::snapshot::packing::Packing;
+
+use super::pack_args::PackArgs;
+use super::store_args::{self, StoreArgs};
 
 /// Save a snapshot of the cluster and prove that it is one
 ///
@@ -39,9 +42,17 @@ use crate::ops::snapshot_save::{
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct SaveArgs {
-    /// A new file, or a directory in which one is named after the cluster and the time
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    /// A new file, or a directory in which one is named after the cluster and the time; or the same in
+    /// a store: s3://BUCKET/PREFIX
+    #[arg(value_name = "PATH", value_parser = store_args::place())]
+    path: SnapshotPlace,
+
+    /// Put a copy into this directory or s3://BUCKET/PREFIX, too; may be repeated
+    #[arg(long, value_name = "PLACE", value_parser = store_args::place(), help_heading = "Target")]
+    to: Vec<SnapshotPlace>,
+
+    #[command(flatten)]
+    pack: PackArgs,
 
     /// Ask this member and no other [default: a healthy follower, then the others]
     #[arg(long, value_name = "URL", help_heading = "Behaviour")]
@@ -53,6 +64,8 @@ pub(super) struct SaveArgs {
 
     #[command(flatten)]
     etcd: EtcdArgs,
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outcome {
@@ -63,7 +76,11 @@ pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outc
         access.endpoints.insert(0, endpoint.clone());
     }
     let request = SaveRequest {
-        path: args.path.clone(),
+        place: args.path.clone(),
+        copies: args.to.clone(),
+        packing: args.pack.packing()?,
+        scratch: args.pack.scratch.clone(),
+        store: args.store.access(args.to.iter().chain([&args.path]))?,
         endpoint: args.endpoint.clone(),
         cluster_name: spec.map(|spec| spec.name),
         now: Timestamp::now(),
@@ -74,6 +91,8 @@ pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outc
             ObserveError::Cluster(error) => etcd::no_answer(&error),
             ObserveError::File(error) => CliError::from(error)
                 .fix("make the directory, or name another place for the snapshot"),
+            ObserveError::Store(error) => store_args::refused(error),
+            ObserveError::NoStore(_) => CliError::from(error),
         })?;
         let plan = snapshot_save::plan(&request, observed).map_err(CliError::refusal)?;
         for warning in &plan.warnings {
@@ -84,14 +103,18 @@ pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outc
             return Ok(ExitCode::Done);
         }
         let events = ShownEvents::new(output);
-        let saved = snapshot_save::save(&plan, &access, request.now, &events).await;
+        let saved =
+            snapshot_save::save(&plan, &access, request.store.as_ref(), request.now, &events).await;
         let saved = saved.map_err(nothing_saved)?;
         events.done();
         output.emit(&SavedReport(&saved))?;
-        Ok(match saved.proof.different.is_empty() {
-            true => ExitCode::Done,
-            false => ExitCode::Problems,
-        })
+        Ok(
+            match (saved.proof.different.as_slice(), saved.missing.as_slice()) {
+                ([], []) => ExitCode::Done,
+                ([], _) => ExitCode::Failed,
+                _ => ExitCode::Problems,
+            },
+        )
     })?
 }
 
@@ -100,6 +123,7 @@ fn nothing_saved(error: SaveError) -> CliError {
         SaveError::File(error) => {
             CliError::from(error).fix("make room or name another place, then run it again")
         }
+        SaveError::Store(error) => store_args::refused(error),
         SaveError::AllFailed(failed) => {
             let shown = CliError::failed("no member gave a good snapshot; nothing was saved");
             let shown = failed.iter().fold(shown, |shown, failed| {
@@ -110,6 +134,20 @@ fn nothing_saved(error: SaveError) -> CliError {
     }
 }
 
+/// How it is stored, in words.
+fn packing(packing: &Packing) -> Option<String> {
+    let compressed = packing.compression.map(|it| format!("compressed ({it})"));
+    let encrypted = match packing.recipients.as_slice() {
+        [] => None,
+        recipients => {
+            let names: Vec<_> = recipients.iter().map(ToString::to_string).collect();
+            Some(format!("encrypted to {}", names.join(", ")))
+        }
+    };
+    let words: Vec<_> = compressed.into_iter().chain(encrypted).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 struct PlanReport<'a>(&'a SavePlan);
 
 impl Report for PlanReport<'_> {
@@ -118,7 +156,9 @@ impl Report for PlanReport<'_> {
     fn document(&self) -> impl Serialize {
         let asked = self.0.candidates.iter();
         v1::SnapshotSavePlan {
-            path: self.0.path.display().to_string(),
+            path: self.0.place.to_string(),
+            copies: self.0.copies.iter().map(ToString::to_string).collect(),
+            packing: packing(&self.0.packing),
             ask: asked
                 .map(|candidate| candidate.endpoint.to_string())
                 .collect(),
@@ -127,12 +167,17 @@ impl Report for PlanReport<'_> {
     }
 
     fn page(&self, page: &mut Page) {
-        let path = self.0.path.display().to_string();
         page.line(format!(
             "{} save a snapshot to {}",
             Tone::Strong.paint("Plan:"),
-            clean(&path)
+            clean(&self.0.place.to_string())
         ));
+        for copy in &self.0.copies {
+            page.line(format!("and a copy to {}", clean(&copy.to_string())));
+        }
+        if let Some(packing) = packing(&self.0.packing) {
+            page.line(format!("{packing}."));
+        }
         page.blank();
         let mut table = Table::new(["ASK", "ENDPOINT", "ROLE", "DB SIZE"]);
         for candidate in &self.0.candidates {
@@ -164,11 +209,12 @@ impl Report for SavedReport<'_> {
 
     fn document(&self) -> impl Serialize {
         let Saved {
-            path,
+            place,
+            copies,
+            missing,
             record,
             proof,
             failed,
-            ..
         } = self.0;
         let told = |pairs: &[(String, String)]| {
             let reasons = pairs.iter();
@@ -180,7 +226,15 @@ impl Report for SavedReport<'_> {
                 .collect()
         };
         v1::SnapshotSaved {
-            path: path.display().to_string(),
+            path: place.to_string(),
+            copies: copies.iter().map(ToString::to_string).collect(),
+            missing: missing
+                .iter()
+                .map(|(place, why)| v1::PlaceReason {
+                    place: place.to_string(),
+                    reason: why.clone(),
+                })
+                .collect(),
             record: record.clone(),
             proven: proof.different.is_empty() && !proof.equal.is_empty(),
             different: proof.different.clone(),
@@ -197,21 +251,31 @@ impl Report for SavedReport<'_> {
 
     fn page(&self, page: &mut Page) {
         let Saved {
-            path,
+            place,
             record,
             proof,
             ..
         } = self.0;
-        let path = path.display().to_string();
-        page.line(format!(
-            "{} {}",
-            Tone::Good.paint("Saved"),
-            Tone::Strong.paint(&clean(&path))
-        ));
-        let mut table = Table::new(["REVISION", "SIZE", "FROM", "ETCD", "HASHKV"]);
+        for place in [place].into_iter().chain(&self.0.copies) {
+            page.line(format!(
+                "{} {}",
+                Tone::Good.paint("Saved"),
+                Tone::Strong.paint(&clean(&place.to_string()))
+            ));
+        }
+        for (place, why) in &self.0.missing {
+            page.line(format!(
+                "{} no copy is in {}: {}",
+                Tone::Bad.paint("problem:"),
+                clean(&place.to_string()),
+                clean(why)
+            ));
+        }
+        let mut table = Table::new(["REVISION", "SIZE", "STORED", "FROM", "ETCD", "HASHKV"]);
         table.row([
             count(u64::try_from(record.revision).unwrap_or(0)),
             bytes(record.size_bytes),
+            bytes(record.stored_bytes()),
             record.member.clone(),
             record.etcd_version.clone(),
             record.hash_kv.hash.to_string(),
@@ -247,7 +311,10 @@ impl Report for SavedReport<'_> {
                 clean(why)
             ));
         }
-        page.hint("Next: keep a copy on another machine, with its record");
+        let is_away = |place: &SnapshotPlace| place.path().is_none();
+        if !is_away(place) && !self.0.copies.iter().any(is_away) {
+            page.hint("Next: keep a copy on another machine, with its record (--to s3://…)");
+        }
     }
 }
 
@@ -326,6 +393,14 @@ impl SaveEvents for ShownEvents<'_> {
 
     fn comparing(&self) {
         self.turn_to(Some("compare HashKV with every member".to_owned()));
+    }
+
+    fn packing(&self) {
+        self.turn_to(Some("pack".to_owned()));
+    }
+
+    fn storing(&self, place: &SnapshotPlace) {
+        self.turn_to(Some(format!("put {}", clean(&place.to_string()))));
     }
 }
 

@@ -1,11 +1,10 @@
 //! `etcdha snapshot status`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::show;
+use super::source::SourceArgs;
 use crate::cli::error::Outcome;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Table};
@@ -26,9 +25,8 @@ use crate::snapshot::{Status, StorageVersion};
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct StatusArgs {
-    /// Snapshot, or the copy of a member's database
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 struct StatusReport(Status);
@@ -97,7 +95,7 @@ fn si_bytes(bytes: u64) -> String {
 }
 
 pub(super) fn run(args: &StatusArgs, output: &Output) -> Outcome {
-    show(snapshot_status(&args.file), StatusReport, output)
+    show(&args.source, snapshot_status, StatusReport, output)
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! `etcdha snapshot verify`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
 use super::hashkv;
+use super::source::{SourceArgs, open};
 use crate::cli::error::Outcome;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Tone, bytes, clean, count};
+use crate::model::SnapshotPlace;
 use crate::ops::snapshot_look::snapshot_verify;
 use crate::snapshot::verify::{
     Finding, Rule, Severity, Verification, VerifiedContents, VerifyOptions,
@@ -30,9 +31,8 @@ use crate::snapshot::verify::{
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct VerifyArgs {
-    /// Snapshot, or the copy of a member's database
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Only warn where the SHA-256 is missing or wrong: for the copy of a member's database
     #[arg(long, help_heading = "Behaviour")]
@@ -40,7 +40,7 @@ pub(super) struct VerifyArgs {
 }
 
 struct VerifyReport {
-    path: PathBuf,
+    place: SnapshotPlace,
     found: Verification,
 }
 
@@ -52,7 +52,7 @@ impl Report for VerifyReport {
         let contents = found.contents.as_ref();
         let hash_kv = contents.and_then(|contents| contents.hash_kv.as_ref());
         v1::SnapshotVerification {
-            path: self.path.display().to_string(),
+            path: self.place.to_string(),
             restorable: found.is_restorable(),
             errors: found.errors,
             warnings: found.warnings,
@@ -79,7 +79,7 @@ impl Report for VerifyReport {
         if all > listed {
             page.line(format!("… and {} more", count(all - listed)));
         }
-        page.line(verdict(&self.path, found));
+        page.line(verdict(&self.place, found));
         if !found.is_restorable() {
             page.hint(advice(found));
         }
@@ -126,8 +126,8 @@ fn draw(page: &mut Page, found: &Finding) {
 }
 
 /// The one line that counts.
-fn verdict(path: &Path, found: &Verification) -> String {
-    let path = path.display().to_string();
+fn verdict(place: &SnapshotPlace, found: &Verification) -> String {
+    let path = place.to_string();
     let path = clean(&path);
     let warnings = match found.warnings {
         0 => String::new(),
@@ -205,9 +205,14 @@ pub(super) fn run(args: &VerifyArgs, output: &Output) -> Outcome {
         skip_hash_check: args.skip_hash_check,
         count_live: true,
     };
+    let source = match open(&args.source, output) {
+        Ok(source) => source,
+        Err(unopened) => return unopened.end(output),
+    };
+    let found = snapshot_verify(&source, options)?;
     let report = VerifyReport {
-        path: args.file.clone(),
-        found: snapshot_verify(&args.file, options)?,
+        place: source.place,
+        found,
     };
     output.emit(&report)?;
     Ok(match report.found.is_restorable() {

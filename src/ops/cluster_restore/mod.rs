@@ -16,7 +16,9 @@ mod preflight;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::{ClusterSpec, MemberSpec, NodeName};
 
@@ -39,6 +41,8 @@ pub struct ClusterRestoreRequest {
     pub spec: ClusterSpec,
     /// The snapshot file, on this machine.
     pub snapshot: PathBuf,
+    /// The plain file, where it is another than the one of that name: fetched, or unpacked.
+    pub opened: Option<Arc<File>>,
     /// Members that are lost for good: they do not belong to the new cluster.
     pub without: Vec<NodeName>,
     /// How far the revision is moved on.

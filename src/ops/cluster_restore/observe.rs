@@ -1,6 +1,7 @@
 //! What restoring a cluster looks at: the snapshot, every host's files, whoever answers. Changes nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -45,18 +46,23 @@ pub fn observe_snapshot(
     request: &ClusterRestoreRequest,
     watch: &(dyn Fn(u64, u64) -> bool + Sync),
 ) -> Result<SeenSnapshot, ObserveError> {
-    let contents = snapshot_restore::snapshot(&request.snapshot, watch)?;
+    let opened = request.opened.as_ref();
+    let contents = snapshot_restore::snapshot(&request.snapshot, opened, watch)?;
     let first = contents.as_ref().ok().and_then(|found| {
         let bump = i64::try_from(request.bump).ok()?;
         found.survey.revision.checked_add(bump)
     });
     let foretold = match first {
         Some(first) => {
-            let image = Image::open(files::open_regular(&request.snapshot)?);
+            let file = match opened {
+                Some(file) => file.clone(),
+                None => Arc::new(files::open_regular(&request.snapshot)?),
+            };
+            let image = Image::open(file);
             // What can't be read was told above.
             image
                 .ok()
-                .and_then(|image| foretell_hash_kv(&image, Some(first), &mut |_| true).ok())
+                .and_then(|image| foretell_hash_kv(&image, Some(first), &|_| true).ok())
         }
         None => None,
     };

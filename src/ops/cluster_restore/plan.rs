@@ -144,6 +144,7 @@ fn single(
         peer_urls: vec![request.spec.peer_url(member)],
     });
     RestoreRequest {
+        opened: request.opened.clone(),
         snapshot: request.snapshot.clone(),
         node,
         member: member.to_owned(),

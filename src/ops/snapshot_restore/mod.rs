@@ -10,7 +10,9 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::EtcdVersion;
 use crate::node::LocalNode;
@@ -26,8 +28,10 @@ pub use plan::{RestoredIds, ids, is_done, order, plan, token};
 /// What the operator wishes.
 #[derive(Clone, Debug)]
 pub struct RestoreRequest {
-    /// The snapshot file, on this machine.
+    /// The snapshot's name, as the operator gave it.
     pub snapshot: PathBuf,
+    /// The plain file, where it is another than the one of that name: fetched, or unpacked.
+    pub opened: Option<Arc<File>>,
     /// The node that the member runs on.
     pub node: LocalNode,
     /// Name of the member.

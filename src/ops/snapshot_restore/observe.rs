@@ -1,6 +1,8 @@
 //! What `snapshot restore` looks at: the file, whole; the directories; the accounts. Changes nothing.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -100,7 +102,7 @@ pub fn observe(
     let wal_dir = wal_dir.map(|path| place(&request.node, path)).transpose()?;
     let owner = owner(&request.node, &request.owner, &data_dir)?;
     Ok(Observed {
-        snapshot: snapshot(&request.snapshot, watch)?,
+        snapshot: snapshot(&request.snapshot, request.opened.as_ref(), watch)?,
         data_dir,
         wal_dir,
         owner,
@@ -127,12 +129,14 @@ pub enum ObserveError {
     Interrupted,
 }
 
-/// Reads the file whole: its pages and entries on one thread, its bytes for the digest on another.
+/// Reads the file whole: its pages and entries on some threads, its bytes for the digest on another.
+/// `opened` is its plain file, where that is another than the one of its name.
 ///
 /// # Errors
 /// A file that can't be read; being ended.
 pub(in crate::ops) fn snapshot(
     path: &Path,
+    opened: Option<&Arc<File>>,
     watch: &(dyn Fn(u64, u64) -> bool + Sync),
 ) -> Result<Result<ObservedSnapshot, String>, ObserveError> {
     let failed = |source| FileError {
@@ -140,15 +144,19 @@ pub(in crate::ops) fn snapshot(
         path: path.to_owned(),
         source,
     };
-    let file = files::open_regular(path)?;
-    let image = match Image::open(&file) {
+    let file = match opened {
+        Some(file) => file.clone(),
+        None => Arc::new(files::open_regular(path)?),
+    };
+    let image = match Image::open(&*file) {
         Ok(image) => image,
         Err(error) => return told(error.into()),
     };
     let bytes = image.digested_bytes();
     let ended = AtomicBool::new(false);
     let (surveyed, hashed) = thread::scope(|scope| {
-        let hashing = scope.spawn(|| digest_while(&file, bytes, || !ended.load(Ordering::Relaxed)));
+        let hashing =
+            scope.spawn(|| digest_while(&*file, bytes, || !ended.load(Ordering::Relaxed)));
         let surveyed = survey(&image, &|done| watch(done, image.image_bytes()));
         if matches!(surveyed, Err(RestoreError::Interrupted)) {
             ended.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@ const ROOT: OwnerIds = OwnerIds { uid: 0, gid: 0 };
 fn request() -> RestoreRequest {
     RestoreRequest {
         snapshot: "/backup/etcd.db".into(),
+        opened: None,
         node: LocalNode {
             name: "m1".parse().unwrap(),
             root: "/".into(),

@@ -3,14 +3,15 @@
 //! Invariant: memory is bounded: a few pieces wait between the network and the disk, which have a
 //! thread each, so neither waits for the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
 use crate::cluster::{ClusterAccess, ClusterError, Connection};
 use crate::snapshot::{ReceiveError, Received, Receiver};
 use crate::sys::files::FileError;
-use crate::sys::staged::StagedFile;
+use crate::sys::scratch;
+use crate::sys::staged::{Spool, StagedFile};
 
 use super::choose::Candidate;
 
@@ -18,7 +19,33 @@ use super::choose::Candidate;
 const WAITING: usize = 128;
 
 /// Permission bits of a snapshot: it holds every Secret of the cluster.
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
+
+/// Where the bytes go at first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpoolAt {
+    /// Beside this path, which they will have.
+    Beside(PathBuf),
+    /// Into this directory, without a name.
+    Within(PathBuf),
+}
+
+impl SpoolAt {
+    /// Begins the file.
+    pub(super) fn begin(&self) -> Result<Spool, FileError> {
+        match self {
+            Self::Beside(path) => StagedFile::begin(path, MODE).map(Spool::Named),
+            Self::Within(directory) => scratch::nameless(directory).map(Spool::Nameless),
+        }
+    }
+
+    /// What is named in errors.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Beside(path) | Self::Within(path) => path,
+        }
+    }
+}
 
 /// How far the transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,21 +75,21 @@ pub enum FetchError {
     File(#[from] FileError),
 }
 
-/// Fetches the snapshot into the temporary neighbour of `path`.
+/// Fetches the snapshot into a new file.
 ///
 /// # Errors
-/// [`FetchError`]; the temporary file is gone then.
+/// [`FetchError`]; the file is gone then.
 pub(super) async fn fetch(
     candidate: &Candidate,
     access: &ClusterAccess,
-    path: &Path,
+    at: &SpoolAt,
     progress: &(dyn Fn(Transfer) + Send + Sync),
-) -> Result<(StagedFile, Received), FetchError> {
+) -> Result<(Spool, Received), FetchError> {
     let connection = Connection::open(&candidate.endpoint, access).await?;
     let mut stream = connection.snapshot().await?;
     let (pieces, arriving) = mpsc::channel(WAITING);
-    let staged = StagedFile::begin(path, MODE)?;
-    let writing = tokio::task::spawn_blocking(move || write(staged, arriving));
+    let spool = at.begin()?;
+    let writing = tokio::task::spawn_blocking(move || write(spool, arriving));
     let mut received = 0;
     let streamed = loop {
         match stream.next().await {
@@ -89,7 +116,7 @@ pub(super) async fn fetch(
         (Ok(()), Ok(done)) => Ok(done),
         (Ok(()), Err(ReceiveError::Write(source))) => Err(FetchError::File(FileError {
             doing: "write",
-            path: path.to_owned(),
+            path: at.path().to_owned(),
             source,
         })),
         (Ok(()), Err(source)) => Err(FetchError::Damaged {
@@ -100,10 +127,10 @@ pub(super) async fn fetch(
 }
 
 fn write(
-    staged: StagedFile,
+    spool: Spool,
     mut arriving: mpsc::Receiver<Vec<u8>>,
-) -> Result<(StagedFile, Received), ReceiveError> {
-    let mut receiver = Receiver::new(staged);
+) -> Result<(Spool, Received), ReceiveError> {
+    let mut receiver = Receiver::new(spool);
     while let Some(piece) = arriving.blocking_recv() {
         receiver.take(&piece)?;
     }

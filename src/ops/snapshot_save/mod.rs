@@ -8,11 +8,12 @@ mod fetch;
 mod observe;
 mod prove;
 mod save;
+mod store;
 mod target;
 
 pub use choose::Candidate;
-pub use fetch::{FetchError, Transfer};
-pub use observe::{ObserveError, Observed, SaveRequest, observe};
+pub use fetch::{FetchError, SpoolAt, Transfer};
+pub use observe::{ObserveError, Observed, ObservedPlace, SaveRequest, observe};
 pub use prove::{Answer, Proof};
 pub use save::{Failed, SaveError, SaveEvents, Saved, save};
 pub use target::{SavePlan, plan};

@@ -1,28 +1,28 @@
 //! Carries a save out: fetch, verify, compare with the members, and only then give it its name.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use jiff::Timestamp;
 
 use crate::cluster::ClusterAccess;
 use crate::datadir::bolt::Image;
+use crate::model::SnapshotPlace;
+use crate::s3::{S3Access, S3Error};
 use crate::snapshot::verify::{Severity, Verification, VerifyOptions, verify};
 use crate::snapshot::{
-    HashKv, Received, RecordedCluster, RecordedHash, RecordedMember, SnapshotError, SnapshotRecord,
-    StorageVersion, current_revision, hash_kv_compacted_at, record_path,
+    HashKv, Received, RecordedCluster, RecordedFile, RecordedHash, RecordedMember, SnapshotError,
+    SnapshotRecord, StorageVersion, current_revision, hash_kv_compacted_at,
 };
-use crate::sys::files::{self, FileError};
-use crate::sys::staged::StagedFile;
+use crate::sys::files::FileError;
+use crate::sys::staged::Spool;
 
 use super::choose::Candidate;
 use super::fetch::{FetchError, Transfer, fetch};
 use super::prove::{self, Proof};
+use super::store::{self, Stored};
 use super::target::SavePlan;
-
-/// Permission bits of a record: it names members and addresses.
-const RECORD_MODE: u32 = 0o600;
 
 /// Hears how far a save is.
 pub trait SaveEvents: Send + Sync {
@@ -36,6 +36,10 @@ pub trait SaveEvents: Send + Sync {
     fn verifying(&self);
     /// The members are asked for their hashes.
     fn comparing(&self);
+    /// It is compressed or encrypted; [`SaveEvents::transferred`] follows.
+    fn packing(&self);
+    /// It is put into a place; for a store, [`SaveEvents::transferred`] follows.
+    fn storing(&self, place: &SnapshotPlace);
 }
 
 /// A member that did not give a good snapshot.
@@ -51,9 +55,11 @@ pub struct Failed {
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// Where it is.
-    pub path: PathBuf,
-    /// Where its record is.
-    pub record_path: PathBuf,
+    pub place: SnapshotPlace,
+    /// Where copies are.
+    pub copies: Vec<SnapshotPlace>,
+    /// Where there should be a copy and is none, and why.
+    pub missing: Vec<(SnapshotPlace, String)>,
     /// The record.
     pub record: SnapshotRecord,
     /// What the comparison with the members gave.
@@ -71,15 +77,19 @@ pub enum SaveError {
     /// The disk here failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] S3Error),
 }
 
 /// Saves a snapshot from the first member that gives a good one.
 ///
 /// # Errors
-/// [`SaveError`]; no file is left then.
+/// [`SaveError`]; no file is left then. That a copy failed is no error, but told.
 pub async fn save(
     plan: &SavePlan,
     access: &ClusterAccess,
+    store: Option<&S3Access>,
     now: Timestamp,
     events: &dyn SaveEvents,
 ) -> Result<Saved, SaveError> {
@@ -87,7 +97,7 @@ pub async fn save(
     for candidate in &plan.candidates {
         events.asking(candidate);
         let why = match attempt(plan, candidate, access, events).await {
-            Ok(good) => return name(plan, candidate, good, failed, now),
+            Ok(good) => return keep(plan, candidate, good, failed, now, store, events).await,
             Err(AttemptError::File(error)) => return Err(error.into()),
             Err(AttemptError::Member(why)) => why,
         };
@@ -101,7 +111,7 @@ pub async fn save(
 
 /// A whole snapshot that has no name yet.
 struct Good {
-    staged: StagedFile,
+    spool: Spool,
     received: Received,
     version: StorageVersion,
     hash: HashKv,
@@ -120,22 +130,23 @@ async fn attempt(
     events: &dyn SaveEvents,
 ) -> Result<Good, AttemptError> {
     let progress = |transfer| events.transferred(transfer);
-    let fetched = fetch(candidate, access, &plan.path, &progress).await;
-    let (staged, received) = fetched.map_err(|error| match error {
+    let fetched = fetch(candidate, access, &plan.spool, &progress).await;
+    let (spool, received) = fetched.map_err(|error| match error {
         FetchError::File(error) => AttemptError::File(error),
         other => AttemptError::Member(other.to_string()),
     })?;
     events.verifying();
     // The members compute while the file is read back.
-    let revision = last_revision(staged.file());
+    let handle = spool.handle().map_err(AttemptError::File)?;
+    let revision = last_revision(&handle);
     let asking = async {
         match revision {
             Some(revision) => prove::ask(&plan.view, access, revision).await,
             None => Vec::new(),
         }
     };
-    let (answers, read_back) = tokio::join!(asking, read_back(staged, &plan.path));
-    let (staged, verification) = read_back?;
+    let (answers, verification) = tokio::join!(asking, read_back(&spool, plan.spool.path()));
+    let verification = verification?;
     let contents = verification.contents.as_ref();
     let contents = contents.filter(|_| verification.is_restorable());
     let Some((hash, version)) = contents.and_then(|it| Some((it.hash_kv?, it.marks.version())))
@@ -147,10 +158,9 @@ async fn attempt(
         true => answers,
         false => prove::ask(&plan.view, access, hash.revision).await,
     };
-    let (staged, proof) = on_a_thread(move || {
-        let as_if = |compacted| rehash(staged.file(), hash.revision, compacted).ok();
-        let proof = prove::compare(&hash, answers, as_if);
-        (staged, proof)
+    let proof = on_a_thread(move || {
+        let as_if = |compacted| rehash(&handle, hash.revision, compacted).ok();
+        prove::compare(&hash, answers, as_if)
     })
     .await;
     if proof.different.contains(&candidate.name) {
@@ -161,7 +171,7 @@ async fn attempt(
         return Err(AttemptError::Member(why));
     }
     Ok(Good {
-        staged,
+        spool,
         received,
         version,
         hash,
@@ -176,32 +186,38 @@ fn complaint(verification: &Verification) -> String {
     format!("the snapshot that it sent is damaged: {first}")
 }
 
-/// Makes the file durable, and beside that verifies what can be read back.
-async fn read_back(
-    staged: StagedFile,
-    path: &Path,
-) -> Result<(StagedFile, Verification), AttemptError> {
+/// Makes the file durable, and beside that verifies what can be read back. The file stays with the caller: ended
+/// by a signal, it goes at once, however long the thread still reads.
+async fn read_back(spool: &Spool, path: &Path) -> Result<Verification, AttemptError> {
     let path = path.to_owned();
+    let file = spool.handle().map_err(AttemptError::File)?;
+    // What has no name will not stay.
+    let stays = matches!(spool, Spool::Named(_));
     on_a_thread(move || {
         let (synced, verified) = thread::scope(|scope| {
-            let syncing = scope.spawn(|| staged.sync());
-            let verified = verify(staged.file(), VerifyOptions::default());
+            let syncing = scope.spawn(|| if stays { file.sync_all() } else { Ok(()) });
+            let verified = verify(&file, VerifyOptions::default());
             let synced = syncing.join();
             (
                 synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
                 verified,
             )
         });
-        synced.map_err(AttemptError::File)?;
-        match verified {
-            Ok(verification) => Ok((staged, verification)),
-            Err(error) if error.is_io() => Err(AttemptError::File(FileError {
+        synced.map_err(|source| {
+            AttemptError::File(FileError {
+                doing: "sync",
+                path: path.clone(),
+                source,
+            })
+        })?;
+        verified.map_err(|error| match error.is_io() {
+            true => AttemptError::File(FileError {
                 doing: "read back",
                 path,
                 source: std::io::Error::other(error),
-            })),
-            Err(error) => Err(AttemptError::Member(error.to_string())),
-        }
+            }),
+            false => AttemptError::Member(error.to_string()),
+        })
     })
     .await
 }
@@ -217,37 +233,63 @@ fn rehash(file: &File, revision: i64, compacted: i64) -> Result<u32, SnapshotErr
     hash_kv_compacted_at(&image, revision, compacted).map(|hash| hash.hash)
 }
 
-async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(ended) => std::panic::resume_unwind(ended.into_panic()),
     }
 }
 
-/// Gives the snapshot its name, and writes its record beside it.
-fn name(
+/// Packs the snapshot, and puts it with its record into every place.
+async fn keep(
     plan: &SavePlan,
     candidate: &Candidate,
     good: Good,
     failed: Vec<Failed>,
     now: Timestamp,
+    access: Option<&S3Access>,
+    events: &dyn SaveEvents,
 ) -> Result<Saved, SaveError> {
-    let record = record(plan, candidate, &good, now);
-    good.staged.commit_new()?;
-    let record_path = record_path(&plan.path);
-    let text = record.to_json().map_err(|error| FileError {
-        doing: "write",
-        path: record_path.clone(),
-        source: error.into(),
-    })?;
-    files::write_atomic(&record_path, &text, RECORD_MODE)?;
+    let mut record = record(plan, candidate, &good, now);
+    let Stored {
+        spool,
+        bytes,
+        sha256,
+    } = store::packed(plan, good.spool, &good.received, events).await?;
+    let recipients = plan.packing.recipients.iter();
+    record.stored = Some(RecordedFile {
+        compression: plan.packing.compression.map(|it| it.to_string()),
+        recipients: recipients.map(ToString::to_string).collect(),
+        size_bytes: bytes,
+        sha256: hex(&sha256),
+    });
+    let putting = store::Putting {
+        access,
+        record: &record,
+        sha256,
+        events,
+    };
+    let file = spool.handle()?;
+    putting.first(spool, &plan.place).await?;
+    let (mut copies, mut missing) = (Vec::new(), Vec::new());
+    for place in &plan.copies {
+        match putting.copy(&file, place).await {
+            Ok(()) => copies.push(place.clone()),
+            Err(error) => missing.push((place.clone(), store::chain(&error))),
+        }
+    }
     Ok(Saved {
-        path: plan.path.clone(),
-        record_path,
+        place: plan.place.clone(),
+        copies,
+        missing,
         record,
         proof: good.proof,
         failed,
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn record(plan: &SavePlan, candidate: &Candidate, good: &Good, now: Timestamp) -> SnapshotRecord {
@@ -281,12 +323,8 @@ fn record(plan: &SavePlan, candidate: &Candidate, good: &Good, now: Timestamp) -
         storage_version: good.version.to_string(),
         revision: good.hash.current_revision,
         size_bytes: good.received.image_bytes + good.received.digest.len() as u64,
-        sha256: good
-            .received
-            .digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        sha256: hex(&good.received.digest),
+        stored: None,
         hash_kv: RecordedHash {
             revision: good.hash.revision,
             compact_revision: good.hash.compact_revision,

@@ -1,12 +1,12 @@
 //! What will be done: who is asked, in which order, and where the file goes. Pure.
 
-use std::path::PathBuf;
-
 use crate::cluster::ClusterView;
-use crate::model::bytes;
+use crate::model::{SnapshotPlace, bytes};
 use crate::ops::Refusal;
+use crate::snapshot::packing::Packing;
 
 use super::choose::{self, Candidate};
+use super::fetch::SpoolAt;
 use super::observe::{Observed, SaveRequest};
 
 /// Room that must be left beside the snapshot, in bytes.
@@ -18,7 +18,13 @@ pub struct SavePlan {
     /// Who is asked, best first.
     pub candidates: Vec<Candidate>,
     /// Where the snapshot goes.
-    pub path: PathBuf,
+    pub place: SnapshotPlace,
+    /// Where copies of it go.
+    pub copies: Vec<SnapshotPlace>,
+    /// How it is stored.
+    pub packing: Packing,
+    /// Where it comes to at first.
+    pub spool: SpoolAt,
     /// The cluster as it was seen.
     pub view: ClusterView,
     /// Its name.
@@ -32,49 +38,62 @@ pub struct SavePlan {
 /// # Errors
 /// A file is there already, there is no room, or nobody is fit to be asked.
 pub fn plan(request: &SaveRequest, observed: Observed) -> Result<SavePlan, Refusal> {
-    let path = match observed.is_directory {
-        true => request.path.join(file_name(request)),
-        false => request.path.clone(),
-    };
-    if observed.is_file {
+    if let Some(taken) = observed.places.iter().find(|found| found.is_taken) {
         return Err(Refusal::new(
             "file-exists",
-            format!("{} is there already", path.display()),
+            format!("{} is there already", taken.place),
             "name another file, or a directory: etcdha then makes a name with the time",
         ));
     }
+    let mut places = observed.places.into_iter().map(|found| found.place);
+    // There is always the first.
+    let place = places.next().unwrap_or_else(|| request.place.clone());
+    let copies: Vec<_> = places.collect();
+    let spool = match (&place, request.packing.is_plain()) {
+        (SnapshotPlace::Path(path), true) => SpoolAt::Beside(path.clone()),
+        _ => SpoolAt::Within(observed.spool_dir.clone()),
+    };
     let view = observed.view;
     let candidates = match &observed.pinned {
         Some((endpoint, member)) => choose::pinned(&view, endpoint, *member)?,
         None => choose::candidates(&view)?,
     };
     let largest = candidates.iter().map(|candidate| candidate.db_size).max();
-    let needed = largest.unwrap_or(0).saturating_add(SPARE_BYTES);
+    let needed = needed(largest.unwrap_or(0), &request.packing).saturating_add(SPARE_BYTES);
     if needed > observed.free_bytes {
         let (needed, free) = (bytes(needed), bytes(observed.free_bytes));
         return Err(Refusal::new(
             "disk-space",
             format!(
                 "{} has {free} free, and the snapshot needs up to {needed}",
-                path.display()
+                observed.spool_dir.display()
             ),
-            "make room, or name a place on another file system",
+            match place {
+                SnapshotPlace::Path(_) => "make room, or name a place on another file system",
+                SnapshotPlace::Object(_) => "make room, or name another directory: --scratch DIR",
+            },
         ));
     }
     let warnings = warnings(&view);
     Ok(SavePlan {
         candidates,
-        path,
+        place,
+        copies,
+        packing: request.packing.clone(),
+        spool,
         view,
         cluster_name: request.cluster_name.clone(),
         warnings,
     })
 }
 
-/// `prod-20260203T040506Z.db`: sorted by name they are sorted by time.
-fn file_name(request: &SaveRequest) -> String {
-    let name = request.cluster_name.as_deref().unwrap_or("etcd");
-    format!("{name}-{}.db", request.now.strftime("%Y%m%dT%H%M%SZ"))
+/// What is encrypted needs its size twice while that is done; how much less what is compressed needs is
+/// not known before.
+fn needed(size: u64, packing: &Packing) -> u64 {
+    match (packing.compression, packing.recipients.as_slice()) {
+        (None, [_, ..]) => size.saturating_mul(2),
+        _ => size,
+    }
 }
 
 fn warnings(view: &ClusterView) -> Vec<String> {

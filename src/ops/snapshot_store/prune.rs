@@ -1,13 +1,13 @@
 //! Which snapshots of a directory go: pure, but for the question whether a file is good, which reads it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::model::SnapshotPlace;
 use crate::ops::Refusal;
 use crate::ops::node_files::OPERATOR;
-use crate::plan::{Action, Plan, RemoveSnapshot, Step};
+use crate::plan::{Action, Plan, RemoveSnapshot, RemoveUpload, Step};
 use crate::snapshot::{Reason, Retention};
 
 use super::look::{Directory, State, Stored};
@@ -15,10 +15,14 @@ use super::look::{Directory, State, Stored};
 /// What the operator wants.
 #[derive(Clone, Debug)]
 pub struct PruneRequest {
-    /// The directory.
-    pub directory: PathBuf,
+    /// The directory, or the prefix of a store.
+    pub directory: SnapshotPlace,
     /// What is kept.
     pub retention: Retention,
+    /// Age from which an upload that has not ended is taken for dead.
+    pub upload_age: SignedDuration,
+    /// The present.
+    pub now: Timestamp,
 }
 
 /// A snapshot and what becomes of it.
@@ -45,10 +49,10 @@ pub struct Pruning {
 ///
 /// # Errors
 /// No rule was given: everything would go.
-pub fn plan(
+pub async fn plan(
     request: &PruneRequest,
     found: Directory,
-    is_good: impl FnMut(&Stored) -> bool,
+    is_good: impl AsyncFnMut(&Stored) -> bool,
 ) -> Result<Pruning, Refusal> {
     if request.retention.is_empty() {
         return Err(Refusal::new(
@@ -57,7 +61,7 @@ pub fn plan(
             "say how many to keep: --keep-last 7 --keep-daily 14 --keep-weekly 8",
         ));
     }
-    let judged = judge(request.retention, found.snapshots, is_good);
+    let judged = judge(request.retention, found.snapshots, is_good).await;
     let going: Vec<_> = judged
         .iter()
         .filter(|one| one.is_ours && one.reasons.is_empty())
@@ -66,15 +70,26 @@ pub fn plan(
         "remove {} of {} snapshots in {}",
         going.len(),
         judged.len(),
-        request.directory.display()
+        request.directory
     );
     let going = going
         .iter()
-        .map(|one| (one.stored.path.clone(), one.stored.taken_at));
-    let steps = found.orphans.into_iter().chain(going);
-    let steps = steps.map(|(path, taken_at)| Step {
+        .map(|one| (one.stored.place.clone(), one.stored.taken_at));
+    let removals = found.orphans.into_iter().chain(going);
+    let removals =
+        removals.map(|(path, taken_at)| Action::RemoveSnapshot(RemoveSnapshot { path, taken_at }));
+    let dead = found.uploads.into_iter();
+    let dead = dead.filter(|upload| request.now.duration_since(upload.begun) >= request.upload_age);
+    let sweeps = dead.map(|upload| {
+        Action::RemoveUpload(RemoveUpload {
+            path: upload.place,
+            id: upload.id,
+            begun: upload.begun,
+        })
+    });
+    let steps = removals.chain(sweeps).map(|action| Step {
         on: OPERATOR.to_owned(),
-        action: Action::RemoveSnapshot(RemoveSnapshot { path, taken_at }),
+        action,
         voters: None,
     });
     let plan = Plan {
@@ -88,10 +103,10 @@ pub fn plan(
 }
 
 /// Judges each cluster's snapshots by themselves, so that a busy one does not push another one's out.
-fn judge(
+async fn judge(
     retention: Retention,
     found: Vec<Stored>,
-    mut is_good: impl FnMut(&Stored) -> bool,
+    mut is_good: impl AsyncFnMut(&Stored) -> bool,
 ) -> Vec<Judged> {
     let mut judged: Vec<Judged> = found
         .into_iter()
@@ -116,35 +131,40 @@ fn judge(
         for (place, reasons) in places.iter().zip(retention.judge(&times)) {
             judged[*place].reasons = reasons;
         }
-        keep_a_good_one(&mut judged, &places, &mut is_good);
+        let goes = |place: &usize| judged[*place].reasons.is_empty();
+        // Where nothing goes, nothing needs to be read.
+        if places.iter().any(goes) {
+            keep_a_good_one(&mut judged, &places, &mut is_good).await;
+        }
     }
     judged
 }
 
 /// Keeps the newest good one, whatever the rules say of it.
-fn keep_a_good_one(
+async fn keep_a_good_one(
     judged: &mut [Judged],
     places: &[usize],
-    is_good: &mut impl FnMut(&Stored) -> bool,
+    is_good: &mut impl AsyncFnMut(&Stored) -> bool,
 ) {
-    let mut newest_first = places.iter().rev();
-    let good = newest_first.find(|place| is_good(&judged[**place].stored));
-    if let Some(place) = good
-        && judged[*place].reasons.is_empty()
-    {
-        judged[*place].reasons.push(Reason::LastGood);
+    for place in places.iter().rev() {
+        if is_good(&judged[*place].stored).await {
+            if judged[*place].reasons.is_empty() {
+                judged[*place].reasons.push(Reason::LastGood);
+            }
+            return;
+        }
     }
 }
 
 fn notes(judged: &[Judged]) -> Vec<String> {
     let mut notes = Vec::new();
     for one in judged.iter().filter(|one| !one.is_ours) {
-        let path = one.stored.path.display();
+        let path = &one.stored.place;
         notes.push(format!("{path} is left alone: {}", one.stored.state));
     }
     for one in judged {
         if one.reasons.contains(&Reason::LastGood) {
-            let path = one.stored.path.display();
+            let path = &one.stored.place;
             notes.push(format!("{path} is kept: none of the newer ones is good"));
         }
     }
@@ -153,9 +173,15 @@ fn notes(judged: &[Judged]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::snapshot_store::StoredUpload;
     use crate::snapshot::record_for_tests as record;
 
     use super::*;
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(work)
+    }
 
     fn stored(day: i8, cluster: &str) -> Stored {
         let taken_at: Timestamp = format!("2026-02-{day:02}T00:00:00Z").parse().unwrap();
@@ -163,31 +189,70 @@ mod tests {
         record.taken_at = taken_at;
         cluster.clone_into(&mut record.cluster.id);
         Stored {
-            path: format!("/backups/{cluster}-{day:02}.db").into(),
-            size: record.size_bytes,
+            place: SnapshotPlace::Path(format!("/backups/{cluster}-{day:02}.db").into()),
+            size: record.stored_bytes(),
             taken_at,
             record: Some(record),
             state: State::Proven,
         }
     }
 
+    fn request() -> PruneRequest {
+        PruneRequest {
+            directory: SnapshotPlace::Path("/backups".into()),
+            retention: Retention::default(),
+            upload_age: SignedDuration::from_hours(24),
+            now: "2026-03-01T00:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn an_upload_goes_once_it_is_old() {
+        let upload = |begun: &str| StoredUpload {
+            place: SnapshotPlace::parse("s3://etcd/x.db".as_ref()).unwrap(),
+            id: begun.to_owned(),
+            begun: begun.parse().unwrap(),
+        };
+        let found = Directory {
+            uploads: vec![
+                upload("2026-02-28T00:00:00Z"),
+                upload("2026-02-28T00:00:01Z"),
+            ],
+            ..Directory::default()
+        };
+        let request = PruneRequest {
+            retention: Retention {
+                last: 1,
+                ..Retention::default()
+            },
+            ..request()
+        };
+        let pruning = block_on(plan(&request, found, async |_: &Stored| true)).unwrap();
+        let steps: Vec<_> = pruning.plan.steps.iter().collect();
+        assert_eq!(steps.len(), 1);
+        assert_eq!(
+            steps[0].action.to_string(),
+            "remove the unfinished upload to s3://etcd/x.db of 2026-02-28T00:00:00Z"
+        );
+    }
+
     fn removed(
         found: Vec<Stored>,
         last: usize,
-        is_good: impl FnMut(&Stored) -> bool,
+        mut is_good: impl FnMut(&Stored) -> bool,
     ) -> Vec<String> {
         let request = PruneRequest {
-            directory: "/backups".into(),
             retention: Retention {
                 last,
                 ..Retention::default()
             },
+            ..request()
         };
         let found = Directory {
             snapshots: found,
-            orphans: Vec::new(),
+            ..Directory::default()
         };
-        let pruning = plan(&request, found, is_good).unwrap();
+        let pruning = block_on(plan(&request, found, async |one: &Stored| is_good(one))).unwrap();
         let steps = pruning.plan.steps.iter();
         steps.map(|step| step.action.to_string()).collect()
     }
@@ -210,7 +275,7 @@ mod tests {
         let mut asked = 0;
         let gone = removed(found(), 1, |one| {
             asked += 1;
-            one.path.ends_with("a-02.db")
+            one.place.name() == "a-02.db"
         });
         assert_eq!(gone, ["remove snapshot /backups/a-01.db"]);
         assert_eq!(asked, 2);
@@ -232,16 +297,14 @@ mod tests {
 
     #[test]
     fn without_a_rule_nothing_goes() {
-        let request = PruneRequest {
-            directory: "/backups".into(),
-            retention: Retention::default(),
-        };
         let found = Directory {
             snapshots: vec![stored(1, "a")],
-            orphans: Vec::new(),
+            ..Directory::default()
         };
         assert_eq!(
-            plan(&request, found, |_| true).unwrap_err().id,
+            block_on(plan(&request(), found, async |_: &Stored| true))
+                .unwrap_err()
+                .id,
             "nothing-to-keep"
         );
     }

@@ -1,5 +1,6 @@
 //! `etcdha snapshot restore --cluster`.
 
+use super::super::source;
 use super::cluster_report::ClusterRestoreReport;
 use super::request::absolute;
 use super::{RestoreArgs, read_with_news, refused};
@@ -20,7 +21,12 @@ use crate::plan::{Action, World};
 
 pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     let spec = cluster_source::load_if_there(global)?.ok_or_else(cluster_source::no_file)?;
-    let request = request(args, spec)?;
+    let mut request = request(args, spec)?;
+    let source = match source::open(&args.source, output) {
+        Ok(source) => source,
+        Err(unopened) => return unopened.end(output),
+    };
+    request.opened = Some(source.file);
     let access = access(args, &request)?;
     let snapshot = read_with_news(&request.snapshot, output, |watch| {
         observe_snapshot(&request, watch)
@@ -47,7 +53,8 @@ fn request(args: &RestoreArgs, spec: ClusterSpec) -> Result<ClusterRestoreReques
     }
     let kubeconfig = args.kubeconfig.as_deref().map(absolute).transpose()?;
     Ok(ClusterRestoreRequest {
-        snapshot: absolute(&args.file)?,
+        snapshot: args.snapshot()?,
+        opened: None,
         without: args.without.clone(),
         bump: args.bump_revision.unwrap_or(BUMP),
         skip_hash_check: args.skip_hash_check,
@@ -82,6 +89,7 @@ async fn apply(
     let world = World {
         nodes: members.map(local_node).chain([operator_node()]).collect(),
         access: Some(access),
+        snapshot: request.opened.clone(),
         ..World::default()
     };
     let change = Change {

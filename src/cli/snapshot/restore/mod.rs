@@ -26,6 +26,9 @@ use crate::ops::snapshot_restore::{
 use crate::plan::World;
 
 /// Make the data directory of one member from a snapshot, or restore a whole cluster
+use super::source::{self, SourceArgs};
+
+/// Make the data directory of one member of a new cluster from a snapshot
 ///
 /// With --cluster, all of the cluster file's members are restored, as one plan: new data is made
 /// beside the old on every host, apiservers and members are stopped (manifests moved aside), the data
@@ -61,9 +64,8 @@ use crate::plan::World;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RestoreArgs {
-    /// The snapshot, as `etcdctl snapshot save` writes it
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Restore every member of the cluster file
     #[arg(
@@ -181,12 +183,18 @@ pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> O
     if args.cluster {
         return cluster::run(args, global, output);
     }
-    let request = args.request(global)?;
+    let mut request = args.request(global)?;
+    let source = match source::open(&args.source, output) {
+        Ok(source) => source,
+        Err(unopened) => return unopened.end(output),
+    };
+    request.opened = Some(source.file.clone());
     let observed = look(&request, output)?;
     let order = order(&request, &observed).map_err(refused)?;
     let node = request.node.name.to_string();
     let world = World {
         nodes: vec![request.node.clone()],
+        snapshot: request.opened.clone(),
         ..World::default()
     };
     let report = RestoreReport::new(&order, &observed, &request)?;

@@ -6,7 +6,7 @@ use super::RestoreArgs;
 use crate::cli::args::GlobalArgs;
 use crate::cli::cluster_source;
 use crate::cli::error::CliError;
-use crate::model::{ClusterSpec, MemberSpec, PeerUrl, Topology};
+use crate::model::{ClusterSpec, MemberSpec, PeerUrl, SnapshotPlace, Topology};
 use crate::node::LocalNode;
 use crate::ops::node_files::{local_node, operator_node};
 use crate::ops::snapshot_restore::{OwnerWish, RestoreRequest};
@@ -51,7 +51,8 @@ impl RestoreArgs {
             );
         }
         Ok(RestoreRequest {
-            snapshot: absolute(&self.file)?,
+            snapshot: self.snapshot()?,
+            opened: None,
             node: node(member),
             member: name,
             members,
@@ -64,6 +65,14 @@ impl RestoreArgs {
             allow_newer: self.allow_newer,
             owner: self.owner(member.and(spec.as_ref()))?,
         })
+    }
+
+    /// The snapshot's name, as far as it can be said from any directory.
+    pub(super) fn snapshot(&self) -> Result<PathBuf, CliError> {
+        match &self.source.file {
+            SnapshotPlace::Path(path) => absolute(path),
+            object @ SnapshotPlace::Object(_) => Ok(object.to_string().into()),
+        }
     }
 
     /// The member of the cluster file; none where the initial cluster is named in flags and the

@@ -54,7 +54,7 @@ pub(super) fn make(
     }
     let db = contents.join("member/snap/db");
     built.files.push(db.clone());
-    let (database, rewritten) = write_database(order, &founding, &db, shared)?;
+    let (database, rewritten) = write_database(order, places, &founding, &db, shared)?;
     let segment = segments.join(SEGMENT_NAME);
     built.files.push(segment.clone());
     write_segment(&segment, &founding_segment(&founding, member))?;
@@ -113,12 +113,12 @@ fn named(error: RestoreError, path: &Path) -> StepError {
 /// Writes it and hands it over, not synced yet.
 fn write_database(
     order: &RestoreDataDir,
+    places: &LocalPlaces,
     founding: &Founding,
     path: &Path,
     shared: &Shared,
 ) -> Result<(File, Rewritten), StepError> {
-    let source = File::open(&order.snapshot).map_err(failed("open", &order.snapshot))?;
-    let image = Image::open(source).map_err(RestoreError::from)?;
+    let image = Image::open(places.source(order)?).map_err(RestoreError::from)?;
     let edit = Edit {
         founding,
         first_revision: order.first_revision,
@@ -145,9 +145,8 @@ fn write_database(
 ///
 /// # Errors
 /// A snapshot that can't be read.
-pub(super) fn content_of(order: &RestoreDataDir) -> Result<u32, StepError> {
-    let source = File::open(&order.snapshot).map_err(failed("open", &order.snapshot))?;
-    let image = Image::open(source).map_err(RestoreError::from)?;
+pub(super) fn content_of(order: &RestoreDataDir, places: &LocalPlaces) -> Result<u32, StepError> {
+    let image = Image::open(places.source(order)?).map_err(RestoreError::from)?;
     let founding = order.founding()?;
     let edit = Edit {
         founding: &founding,

@@ -6,6 +6,7 @@
 mod build;
 mod place;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use crate::plan::engine::Progress;
 use crate::plan::restore::RestoreDataDir;
 use crate::plan::step::{Outcome, StepError};
 use crate::plan::world::World;
+use crate::sys::files::{self, FileError};
 
 pub(in crate::plan) use place::{is_restored, take_back, tidy};
 
@@ -40,6 +42,18 @@ struct Shared {
 pub(super) struct LocalPlaces {
     data: PathBuf,
     wal: Option<PathBuf>,
+    /// The snapshot, where it is open already.
+    snapshot: Option<Arc<File>>,
+}
+
+impl LocalPlaces {
+    /// The snapshot's plain file.
+    fn source(&self, order: &RestoreDataDir) -> Result<Arc<File>, FileError> {
+        match &self.snapshot {
+            Some(file) => Ok(file.clone()),
+            None => files::open_regular(&order.snapshot).map(Arc::new),
+        }
+    }
 }
 
 pub(super) fn places(
@@ -51,6 +65,7 @@ pub(super) fn places(
     Ok(LocalPlaces {
         data: node.local(&order.data_dir.path),
         wal: order.wal_dir.as_ref().map(|wal| node.local(&wal.path)),
+        snapshot: world.snapshot.clone(),
     })
 }
 

@@ -168,7 +168,7 @@ pub(in crate::plan) fn is_restored(
     let image = Image::open(opened).map_err(RestoreError::from);
     let found = image.and_then(|image| survey(&image, &|_| true));
     Ok(match found {
-        Ok(found) => found.content == content_of(order)?,
+        Ok(found) => found.content == content_of(order, &places(world, on, order)?)?,
         Err(_) => false,
     })
 }

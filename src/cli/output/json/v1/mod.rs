@@ -34,8 +34,8 @@ pub use requests::{
     RevokedCertificate, SignedRequest,
 };
 pub use saved_snapshot::{
-    MemberReason, PrunedSnapshot, SnapshotItem, SnapshotList, SnapshotPruning, SnapshotSavePlan,
-    SnapshotSaved,
+    MemberReason, PlaceReason, PrunedSnapshot, SnapshotItem, SnapshotList, SnapshotPruning,
+    SnapshotSavePlan, SnapshotSaved,
 };
 pub use snapshot::{
     SnapshotAlarm, SnapshotBucket, SnapshotFinding, SnapshotHashKv, SnapshotInspection,

@@ -10,6 +10,12 @@ use crate::snapshot::SnapshotRecord;
 pub struct SnapshotSavePlan {
     /// Where the snapshot would go.
     pub path: String,
+    /// Where copies would go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// How it would be stored, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packing: Option<String>,
     /// Who would be asked, best first.
     pub ask: Vec<String>,
     /// What is worth knowing before.
@@ -22,6 +28,12 @@ pub struct SnapshotSavePlan {
 pub struct SnapshotSaved {
     /// The snapshot.
     pub path: String,
+    /// Copies of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
+    /// Places that should have a copy and have none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<PlaceReason>,
     /// Its record, which is beside it as well.
     pub record: SnapshotRecord,
     /// True where every member that could be compared, and at least one, has the snapshot's HashKV.
@@ -40,6 +52,16 @@ pub struct SnapshotSaved {
 pub struct MemberReason {
     /// Its name.
     pub member: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A place, and why.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceReason {
+    /// The place.
+    pub place: String,
     /// Why.
     pub reason: String,
 }
