@@ -23,7 +23,10 @@ fn version(masters: &Masters) -> String {
     let path = "/api/v1/namespaces/default/configmaps";
     let raw = masters.kubectl("m1").run(&["get", "--raw", path]).unwrap();
     let list: Value = serde_json::from_str(&raw.stdout).unwrap();
-    list["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
+    list["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn watch_path(version: &str) -> String {
@@ -42,7 +45,13 @@ fn open_watch(masters: &Masters, version: &str) -> Child {
 }
 
 fn has(masters: &Masters, master: &str, name: &str) -> bool {
-    let words = ["get", "configmap", name, "--ignore-not-found", "--output=name"];
+    let words = [
+        "get",
+        "configmap",
+        name,
+        "--ignore-not-found",
+        "--output=name",
+    ];
     let found = masters.kubectl(master).run(&words).unwrap();
     !found.stdout.trim().is_empty()
 }
@@ -94,7 +103,10 @@ fn a_cluster_whose_masters_lost_all_data_is_restored_by_one_command() {
     // The open watch ended, and one that goes on from what it saw is told to list anew.
     watch.wait().unwrap();
     let path = watch_path(&seen);
-    let told = masters.kubectl("m1").capture(&["get", "--raw", &path]).unwrap();
+    let told = masters
+        .kubectl("m1")
+        .capture(&["get", "--raw", &path])
+        .unwrap();
     let told = format!("{}{}", told.stdout, told.stderr);
     assert!(
         told.contains("too old resource version") || told.contains("has been compacted"),
@@ -135,7 +147,10 @@ fn a_restore_that_is_killed_while_apiservers_come_back_is_finished_and_wipes_not
     masters.run_expecting(0, &words);
     for name in NAMES {
         masters.kubectl(name).wait_ready(READY).unwrap();
-        assert!(has(&masters, name, "kept") && has(&masters, name, "between"), "{name}");
+        assert!(
+            has(&masters, name, "kept") && has(&masters, name, "between"),
+            "{name}"
+        );
         assert!(!has(&masters, name, "lost"), "{name}");
     }
 }
