@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::plan::action::{Action, FileExpectation, JoinTarget, WriteFile};
+use crate::plan::cluster_restore::{RestoredCluster, StartPod, StopPod};
 use crate::plan::step::Plan;
 
 #[derive(Default)]
@@ -121,9 +122,13 @@ fn plan() -> Plan {
 }
 
 fn run(effects: &mut Effects) -> (Result<Applied, Failure>, Vec<String>, Receipt) {
+    run_plan(plan(), effects)
+}
+
+fn run_plan(plan: Plan, effects: &mut Effects) -> (Result<Applied, Failure>, Vec<String>, Receipt) {
     let dir = tempfile::tempdir().unwrap();
     let now = Timestamp::UNIX_EPOCH;
-    let receipt = Receipt::new(plan(), vec!["member".into(), "add".into()], "/".into(), now);
+    let receipt = Receipt::new(plan, vec!["member".into(), "add".into()], "/".into(), now);
     let path = dir.path().join(receipt.file_name());
     let log = Log::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -182,6 +187,66 @@ fn a_failure_undoes_in_reverse_down_to_the_last_step_without_a_way_back() {
             }
             assert!(!receipt.is_unfinished());
         }
+    }
+}
+
+/// A restore of a cluster: two pods that are stopped, the proof, two apiservers that come back.
+fn restore_plan() -> Plan {
+    let pod = |name: &str| {
+        Action::StopPod(StopPod {
+            path: format!("/{name}.yaml").into(),
+            mode: 0o600,
+            contents: String::new(),
+        })
+    };
+    let start = |name: &str| {
+        Action::StartPod(StartPod {
+            path: format!("/{name}.yaml").into(),
+            mode: 0o600,
+            contents: String::new(),
+            member: None,
+        })
+    };
+    let proof = Action::ProveRestored(RestoredCluster {
+        cluster_id: crate::model::ClusterId(1),
+        members: Vec::new(),
+        snapshot_sha256: String::new(),
+        first_revision: 1,
+        hash_kv: 1,
+        deadline_seconds: 1,
+    });
+    let actions = [pod("a"), pod("b"), proof, start("a"), start("b")];
+    let mut plan = plan();
+    plan.command = "snapshot restore --cluster".into();
+    plan.steps = actions
+        .map(|action| Step {
+            on: "m1".into(),
+            action,
+            voters: None,
+        })
+        .into();
+    plan
+}
+
+#[test]
+fn a_restore_is_put_back_up_to_its_proof_and_left_alone_behind_it() {
+    for fail_at in 0..5 {
+        let mut effects = Effects {
+            fail_at: Some(fail_at),
+            ..Effects::default()
+        };
+        let (result, log, _) = run_plan(restore_plan(), &mut effects);
+        let Err(Failure::Step {
+            undone, remaining, ..
+        }) = result
+        else {
+            panic!("step {fail_at} did not fail")
+        };
+        let (expected, stay): (Vec<usize>, Vec<usize>) = match fail_at {
+            0..=2 => ((1..=2.min(fail_at + 1)).rev().collect(), vec![]),
+            _ => (vec![], (1..=fail_at).collect()),
+        };
+        assert_eq!((undone, remaining), (expected, stay), "{log:?}");
     }
 }
 

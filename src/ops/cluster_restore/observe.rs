@@ -175,7 +175,8 @@ fn data(
         is_wal_mount,
         has_member: node.local(&data_dir.path.join("member")).exists(),
         identity: node.log_identity(&log)?,
-        kept: kept(node, &data_dir.path)?,
+        kept: beside(node, &data_dir.path, "before-")?,
+        made: beside(node, &data_dir.path, "new-")?,
         data_dir,
         wal_dir,
     })
@@ -190,9 +191,9 @@ fn is_mount(node: &LocalNode, path: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// Where earlier restores have kept data, beside the directory or in it.
-fn kept(node: &LocalNode, path: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let kept = format!("{BESIDE}before-");
+/// What earlier restores have put beside the directory or into it.
+fn beside(node: &LocalNode, path: &Path, what: &str) -> Result<Vec<PathBuf>, FileError> {
+    let kept = format!("{BESIDE}{what}");
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let parent = path.parent().unwrap_or(Path::new("/"));
     let mut found = Vec::new();

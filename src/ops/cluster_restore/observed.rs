@@ -113,6 +113,8 @@ pub struct ObservedData {
     pub identity: Option<(MemberId, ClusterId)>,
     /// Directories in which earlier restores have kept data.
     pub kept: Vec<PathBuf>,
+    /// Directories in which earlier runs have made new data.
+    pub made: Vec<PathBuf>,
 }
 
 /// A node that runs an apiserver, or ran one.

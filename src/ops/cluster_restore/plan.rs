@@ -353,9 +353,9 @@ fn room(
 ) -> Result<(), Refusal> {
     for (member, stage) in observed.members.iter().zip(stages) {
         let ids = ids_of(&stage.order)?;
-        let local = |path: &Path| member.root.join(path.strip_prefix("/").unwrap_or(path));
+        let made = member.data.iter().flat_map(|data| &data.made);
         // What is made already, or in place, takes no more room.
-        if preflight::holds(member, &ids) || local(&stage.order.data_dir.path).is_dir() {
+        if preflight::holds(member, &ids) || made.clone().any(|d| *d == stage.order.data_dir.path) {
             continue;
         }
         let (_, seen) = orders(request, observed, member, &ids.cluster.to_string())?;

@@ -1,5 +1,6 @@
 //! `etcdha snapshot restore` on files that real servers wrote.
 
+mod cluster;
 mod faults;
 mod files;
 mod killed;

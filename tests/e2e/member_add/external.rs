@@ -41,7 +41,7 @@ fn cluster_file(bed: &Bed) -> String {
 }
 
 /// The first member, set up with `manifest systemd` as a person would.
-async fn single() -> (Cluster, Daemon) {
+pub(crate) async fn single() -> (Cluster, Daemon) {
     let bed = hosts();
     let e1 = bed.host("e1");
     let pki = KubeadmPki::on(e1).unwrap();

@@ -1,7 +1,7 @@
 //! Growing a living cluster: `etcdha member add` against real etcd, with a writer that keeps books.
 
 mod catching_up;
-mod external;
+pub(crate) mod external;
 mod grow;
 mod hosts;
 mod killed;

@@ -2,6 +2,7 @@
 
 mod all_lost;
 mod cluster_restore;
+mod cluster_services;
 mod looks;
 mod restore;
 mod save;
