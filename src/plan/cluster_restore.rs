@@ -76,6 +76,10 @@ pub struct StopPod {
     pub mode: u32,
     /// Its text.
     pub contents: String,
+    /// Where the old data of the member it starts is kept: the pod does not come back before the data
+    /// has. None for an apiserver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_data: Option<PathBuf>,
 }
 
 /// A static pod that is started: a manifest is put where the kubelet looks.

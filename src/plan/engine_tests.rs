@@ -197,6 +197,7 @@ fn restore_plan() -> Plan {
             path: format!("/{name}.yaml").into(),
             mode: 0o600,
             contents: String::new(),
+            old_data: None,
         })
     };
     let start = |name: &str| {

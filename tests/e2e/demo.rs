@@ -53,11 +53,17 @@ fn plays_on_etcd(on: &str) {
             "while it grew, none refused",
             "100 more writes without m1",
             "m1 has caught up",
+            "Recovery took ",
+            "writes up to the snapshot are on all three again",
         ],
     );
     let (_, table) = said.split_once("  Proven\n").unwrap();
+    let (table, restored) = table.split_once("  All three lose").unwrap();
     let acknowledged = number(table, "writes acknowledged");
     assert!(acknowledged > 10_000, "{table}");
+    // How long the recovery took.
+    let recovery = restored.lines().find(|line| line.starts_with("Recovery"));
+    println!("{}", recovery.unwrap_or_default());
     assert_eq!(number(table, "of these on m1, m2 and m3"), acknowledged);
     assert!(table.contains("longest write gap, growing"), "{table}");
 }

@@ -438,7 +438,7 @@ impl Builder<'_> {
             ));
         }
         for (seen, manifest, _) in self.apiservers() {
-            let stop = stop_pod(&manifest.path, manifest.mode, &manifest.text);
+            let stop = stop_pod(&manifest.path, manifest.mode, &manifest.text, None);
             steps.push(step(&seen.name, stop));
         }
         let targets: Vec<_> = self
@@ -448,9 +448,10 @@ impl Builder<'_> {
         if !targets.is_empty() {
             steps.push(step(ALL, self.wait_stopped(targets, Vec::new())));
         }
-        for (member, _) in self.members() {
+        for (member, stage) in self.members() {
+            let before = stage.swap.data_dir.before.as_path();
             let stop = match (&member.how, pod(member)) {
-                (_, Some(pod)) => stop_pod(&pod.path, pod.mode, &pod.text),
+                (_, Some(pod)) => stop_pod(&pod.path, pod.mode, &pod.text, Some(before)),
                 (Some(How::Service(unit)), _) => Action::StopService {
                     commands: vec![format!("systemctl stop {unit}")],
                 },
@@ -578,11 +579,12 @@ impl Builder<'_> {
     }
 }
 
-fn stop_pod(path: &Path, mode: u32, text: &str) -> Action {
+fn stop_pod(path: &Path, mode: u32, text: &str, old_data: Option<&Path>) -> Action {
     Action::StopPod(StopPod {
         path: path.to_owned(),
         mode,
         contents: text.to_owned(),
+        old_data: old_data.map(Path::to_owned),
     })
 }
 

@@ -518,3 +518,11 @@ fn what_is_set_aside_is_outside_the_manifest_directory() {
     let place = request().backup_dir.join(SET_ASIDE);
     assert!(!place.starts_with(crate::ops::node_files::MANIFEST_DIR));
 }
+
+#[test]
+fn every_refusal_is_documented() {
+    let documented = include_str!("../../../docs/refusals.md");
+    for id in REFUSALS {
+        assert!(documented.contains(&format!("`{id}`")), "{id}");
+    }
+}

@@ -50,6 +50,16 @@ pub(in crate::plan) fn take_back_stop(
     let Some(old) = files::read_optional(&kept)? else {
         return Ok(());
     };
+    if let Some(old_data) = &pod.old_data
+        && node.local(&old_data.join("member")).exists()
+    {
+        // On an empty directory etcd would found a cluster of its own.
+        return Err(StepError::Moved {
+            what: format!("the data of {on}"),
+            expected: "the old data in its place".into(),
+            found: format!("it is still in {}", old_data.display()),
+        });
+    }
     if !path.exists() {
         files::write_new(&path, &old, pod.mode)?;
     }

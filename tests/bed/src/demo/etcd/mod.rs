@@ -1,5 +1,6 @@
 //! One etcd member becomes three while a client writes: the scenes, one file each.
 
+mod all_lost;
 mod books;
 mod cluster_file;
 mod failure;

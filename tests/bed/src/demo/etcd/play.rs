@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use super::all_lost::all_lost;
 use super::books::{Books, Stage};
 use super::cluster_file::cluster_file;
 use super::failure::failure;
@@ -31,5 +32,6 @@ pub(in crate::demo) async fn play(options: &Options, start: Instant) -> Result<(
     prove(stage).await?;
     status(stage).await?;
     failure(stage).await?;
-    summary(stage, start).await
+    summary(stage, start).await?;
+    all_lost(stage).await
 }
