@@ -106,6 +106,23 @@ fn folders_use_only_what_stands_below_them() {
     }
 }
 
+#[test]
+fn one_file_starts_processes() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let starts = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        let code = without_comments_and_tests(&text);
+        code.contains("Command::new(") && code.contains("process::")
+    };
+    let mut found: Vec<_> = rust_files(&source).into_iter().filter(starts).collect();
+    found.retain(|file| !file.starts_with(source.join("cli")));
+    assert_eq!(found, [source.join("sys/process.rs")]);
+    for file in rust_files(&source.join("cli")) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("process::Command"), "{}", file.display());
+    }
+}
+
 /// The top-level folder; none for `lib.rs` and `main.rs`.
 fn folder_of(inside: &Path) -> Option<String> {
     let mut parts = inside.iter();

@@ -14,6 +14,7 @@ use super::config::{self, ConfigArgs};
 use super::error::Outcome;
 use super::exit_code::ExitCode;
 use super::init::{self, InitArgs};
+use super::kept_program::{self, KeptProgramArgs};
 use super::kubeadm::{self, KubeadmArgs};
 use super::man::{self, ManArgs};
 use super::manifest::{self, ManifestArgs};
@@ -47,6 +48,8 @@ enum Command {
     Completions(CompletionsArgs),
     Config(Box<ConfigArgs>),
     Init(Box<InitArgs>),
+    #[command(hide = true)]
+    KeptProgram(KeptProgramArgs),
     Kubeadm(KubeadmArgs),
     Man(ManArgs),
     Manifest(ManifestArgs),
@@ -74,6 +77,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Completions(args) => completions::run(&args, output),
         Command::Config(args) => config::run(&args, &line.global, output),
         Command::Init(args) => init::run(&args, &line.global, output),
+        Command::KeptProgram(args) => kept_program::run(&args),
         Command::Kubeadm(args) => kubeadm::run(&args, &line.global, output),
         Command::Man(args) => man::run(&args, output),
         Command::Manifest(args) => manifest::run(&args, &line.global, output),

@@ -16,6 +16,7 @@ mod error;
 mod etcd;
 mod exit_code;
 mod init;
+mod kept_program;
 mod kubeadm;
 mod logging;
 mod man;

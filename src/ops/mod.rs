@@ -40,3 +40,4 @@ pub use documents::write_documents;
 pub use refusal::Refusal;
 
 pub use crate::sys::lock::{LockError, RunLock};
+pub use crate::sys::process::become_program;

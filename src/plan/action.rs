@@ -83,7 +83,7 @@ pub enum Action {
     ProveRestored(RestoredCluster),
     /// Lets the user that runs etcd read its keys and own its data.
     GiveFiles(GiveFiles),
-    /// Tells a person to start the member's service: etcdha runs no program.
+    /// Tells a person to start the member's service: etcdha manages no services.
     StartService {
         /// The commands, in order.
         commands: Vec<String>,

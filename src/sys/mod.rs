@@ -4,8 +4,11 @@
 pub mod files;
 pub mod http_get;
 pub mod lock;
+pub mod metrics_file;
 pub mod pairs;
+pub mod process;
 pub mod scratch;
+pub mod scratch_dir;
 pub mod space;
 pub mod staged;
 pub mod staged_dir;

@@ -61,6 +61,15 @@ impl StagedDir {
         let (parent, prefix) = place(target);
         // A target that is not there may lack its parents, too.
         files::ensure_dir(&parent, 0o755)?;
+        Self::begin_in(&parent, &prefix, target.to_owned())
+    }
+
+    /// As [`StagedDir::begin`], in a directory that is there, under a name that begins so.
+    pub(super) fn begin_in(
+        parent: &Path,
+        prefix: &str,
+        target: PathBuf,
+    ) -> Result<Self, FileError> {
         let fail = |path: &Path| {
             let path = path.to_owned();
             |source| FileError {
@@ -72,8 +81,8 @@ impl StagedDir {
         let staged = tempfile::Builder::new()
             .prefix(&format!("{prefix}{PART}"))
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .tempdir_in(&parent)
-            .map_err(fail(&parent))?;
+            .tempdir_in(parent)
+            .map_err(fail(parent))?;
         // From here on it is kept or removed by this type.
         let mark_path = staged.path().join(MARK);
         let mark = OpenOptions::new()
@@ -87,7 +96,7 @@ impl StagedDir {
         let contents = staged.path().join(CONTENTS);
         make_dir(&contents)?;
         Ok(Self {
-            target: target.to_owned(),
+            target,
             outer: staged.keep(),
             mark,
         })
@@ -96,6 +105,11 @@ impl StagedDir {
     /// Where to build: an empty directory with mode 0700.
     pub fn contents(&self) -> PathBuf {
         self.outer.join(CONTENTS)
+    }
+
+    /// The directory that holds the contents and the mark.
+    pub(super) fn outer(&self) -> &Path {
+        &self.outer
     }
 
     /// Writes down for a later run what this one is about to do, should it be killed over it.
@@ -143,8 +157,13 @@ impl Drop for StagedDir {
 /// What dead runs have left on their way to `target`. Those that live hold their mark locked.
 pub fn leftovers(target: &Path) -> Vec<Leftover> {
     let (parent, prefix) = place(target);
+    leftovers_in(&parent, &prefix)
+}
+
+/// What dead runs of this user have left in a directory under names that begin so.
+pub(super) fn leftovers_in(parent: &Path, prefix: &str) -> Vec<Leftover> {
     let prefix = format!("{prefix}{PART}");
-    let names = files::list(&parent).unwrap_or_default();
+    let names = files::list(parent).unwrap_or_default();
     let staged = names.iter().filter(|name| name.starts_with(&prefix));
     staged
         .filter_map(|name| leftover(parent.join(name)))
@@ -153,9 +172,13 @@ pub fn leftovers(target: &Path) -> Vec<Leftover> {
 
 fn leftover(path: PathBuf) -> Option<Leftover> {
     let mark_path = path.join(MARK);
+    let about = fs::symlink_metadata(&path).ok()?;
+    // In a directory that all may write to, somebody else's could be anything.
+    if about.uid() != rustix::process::geteuid().as_raw() {
+        return None;
+    }
     let Ok(mark) = File::open(&mark_path) else {
         // Killed right after it was made: it is empty, and not of this instant.
-        let about = fs::symlink_metadata(&path).ok()?;
         let age = about.modified().ok()?.elapsed().ok()?;
         let is_left = about.is_dir() && age > SETTLED && fs::remove_dir(&path).is_ok();
         let _ = is_left;

@@ -1,7 +1,7 @@
 //! Whether something listens on a port, and whether the host is there at all.
 
-use std::io::ErrorKind;
-use std::net::IpAddr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -26,6 +26,23 @@ pub async fn probe(ip: IpAddr, port: u16, patience: Duration) -> TcpAnswer {
         Ok(Err(error)) => TcpAnswer::Silent(error.to_string()),
         Err(_) => TcpAnswer::Silent(format!("no answer within {patience:?}")),
     }
+}
+
+/// Different ports of this machine's loopback address that nobody listens on. Somebody may before they
+/// are used: whoever fails to listen there asks for others.
+///
+/// # Errors
+/// The system gives none.
+pub fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    // Held until all are known, so that none is given twice.
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 #[cfg(test)]
