@@ -29,6 +29,7 @@ pub mod node_files;
 pub mod operator_file;
 pub mod receipts;
 mod refusal;
+pub mod snapshot_drill;
 pub mod snapshot_look;
 pub mod snapshot_restore;
 pub mod snapshot_save;

@@ -17,6 +17,7 @@ pub mod restore;
 mod retention;
 mod sections;
 mod status;
+mod tally;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -36,3 +37,4 @@ pub use record::{
 pub use retention::{Reason, Retention};
 pub use status::{Status, status};
 pub use watch::Watch;
+pub use tally::{Tally, has_bump_entry, tally};

@@ -1,5 +1,6 @@
 //! `etcdha snapshot`: one file a subcommand.
 
+mod drill;
 mod hashkv;
 mod inspect;
 mod list;
@@ -31,6 +32,7 @@ pub(super) struct SnapshotArgs {
 
 #[derive(Debug, Subcommand)]
 enum SnapshotCommand {
+    Drill(Box<drill::DrillArgs>),
     Hashkv(hashkv::HashkvArgs),
     Inspect(inspect::InspectArgs),
     List(list::ListArgs),
@@ -43,6 +45,7 @@ enum SnapshotCommand {
 
 pub(super) fn run(args: &SnapshotArgs, global: &GlobalArgs, output: &Output) -> Outcome {
     match &args.command {
+        SnapshotCommand::Drill(args) => drill::run(args, output),
         SnapshotCommand::Hashkv(args) => hashkv::run(args, output),
         SnapshotCommand::Inspect(args) => inspect::run(args, output),
         SnapshotCommand::List(args) => list::run(args, global, output),

@@ -111,7 +111,11 @@ pub fn look(directory: &Path) -> Result<Directory, FileError> {
     Ok(found)
 }
 
-fn look_at(path: PathBuf) -> Result<Stored, FileError> {
+/// Looks at one snapshot.
+///
+/// # Errors
+/// It or its record can't be read.
+pub fn look_at(path: PathBuf) -> Result<Stored, FileError> {
     let failed = |source| FileError {
         doing: "look at",
         path: path.clone(),

@@ -9,6 +9,7 @@ mod remote;
 mod sound;
 
 pub use look::{Directory, State, Stored, StoredUpload, look};
+pub use look::{Directory, State, Stored, look, look_at};
 pub use prune::{Judged, PruneRequest, Pruning, plan};
 pub use remote::look_remote;
 pub use sound::is_sound;

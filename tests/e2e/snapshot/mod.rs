@@ -3,6 +3,7 @@
 mod all_lost;
 mod cluster_restore;
 mod cluster_services;
+mod drill;
 mod looks;
 mod restore;
 mod save;

@@ -15,11 +15,11 @@ const LEASE: i64 = 0x7a5e;
 const LEASED_SECONDS: i64 = 36_000;
 
 /// What a server held when its snapshot was taken.
-struct Source {
-    snapshot: PathBuf,
-    acked: Vec<Acked>,
-    revision: i64,
-    hash: u32,
+pub(super) struct Source {
+    pub(super) snapshot: PathBuf,
+    pub(super) acked: Vec<Acked>,
+    pub(super) revision: i64,
+    pub(super) hash: u32,
 }
 
 async fn client(stage: &Stage, server: &Server) -> Client {
@@ -29,7 +29,7 @@ async fn client(stage: &Stage, server: &Server) -> Client {
 }
 
 /// A server with keys, deletes, a lease, a user, a role and a compaction behind it; its snapshot.
-async fn source(stage: &Stage, release: EtcdRelease) -> Source {
+pub(super) async fn source(stage: &Stage, release: EtcdRelease) -> Source {
     let data = stage.dir.join("source");
     let server = stage.start("m1", release, &data, &["m1"], &[]);
     stage.healthy(&server).await;

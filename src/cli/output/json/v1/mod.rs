@@ -11,6 +11,7 @@ mod plan;
 mod requests;
 mod saved_snapshot;
 mod snapshot;
+mod snapshot_drill;
 mod snapshot_restore;
 mod topology;
 mod version;
@@ -45,5 +46,7 @@ pub use snapshot::{
 pub use snapshot_restore::{
     OldData, RestoredClusterMember, SnapshotClusterRestore, SnapshotRestore,
 };
+pub use snapshot_drill::{DrillCheck, DrillSpotKey, SnapshotDrill, SnapshotDrillPlan};
+pub use snapshot_restore::SnapshotRestore;
 pub use topology::TopologyMoveResult;
 pub use version::Version;
