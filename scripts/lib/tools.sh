@@ -25,6 +25,7 @@ curl curl
 openssl openssl
 systemd-analyze systemd
 setpriv util-linux
+strace strace
 shellcheck shellcheck
 venv: python3-venv
 lib:libsqlite3.so.0 libsqlite3-0

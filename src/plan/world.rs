@@ -2,7 +2,7 @@
 //! carries it out.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::cluster::ClusterAccess;
 use crate::node::LocalNode;
 use crate::pki::CertificateAuthority;
 use crate::s3::S3Access;
+use crate::sys::files::FileError;
 
 use super::action::Action;
 use super::apply::{
@@ -63,6 +64,15 @@ impl World {
     /// Files that can't be read.
     pub fn is_restored(&self, on: &str, order: &RestoreDataDir) -> Result<bool, StepError> {
         restore::is_restored(self, on, order)
+    }
+
+    /// True where all that is in the log's own directory is what a killed restore has put there on its
+    /// way to `data_dir`: the next one takes that back before it begins. Paths are local ones.
+    ///
+    /// # Errors
+    /// Files that can't be read.
+    pub fn is_unfinished_log(data_dir: &Path, wal_dir: &Path) -> Result<bool, FileError> {
+        restore::is_unfinished_log(data_dir, wal_dir)
     }
 
     /// Removes what killed runs have left on their way to the directory.

@@ -156,8 +156,14 @@ impl Drop for StagedDir {
 
 /// What dead runs have left on their way to `target`. Those that live hold their mark locked.
 pub fn leftovers(target: &Path) -> Vec<Leftover> {
-    let (parent, prefix) = place(target);
-    leftovers_in(&parent, &prefix)
+    // One that was built beside a target that was not there: a run may have died right after the
+    // renaming, and then it is.
+    let (parent, prefix) = beside(target);
+    let mut found = leftovers_in(&parent, &prefix);
+    if target.is_dir() {
+        found.extend(leftovers_in(target, INSIDE));
+    }
+    found
 }
 
 /// What dead runs of this user have left in a directory under names that begin so.
@@ -238,9 +244,13 @@ fn remove(outer: &Path) -> io::Result<()> {
 
 /// The directory that holds what is built for `target`, and how the names there begin.
 fn place(target: &Path) -> (PathBuf, String) {
-    if target.is_dir() {
-        return (target.to_owned(), INSIDE.to_owned());
+    match target.is_dir() {
+        true => (target.to_owned(), INSIDE.to_owned()),
+        false => beside(target),
     }
+}
+
+fn beside(target: &Path) -> (PathBuf, String) {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     (parent_of(target), name.into_owned())
 }
@@ -394,6 +404,23 @@ mod tests {
         drop(staged);
         assert_eq!(files::list(dir.path()).unwrap(), ["etcd"]);
         assert!(files::list(&target.join("member")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_that_died_right_after_the_renaming_is_found_beside() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("etcd");
+        let staged = build(&target);
+        staged.commit().unwrap();
+        staged.mark.unlock().unwrap();
+        std::mem::forget(staged);
+        let mut found = leftovers(&target);
+        assert_eq!(found.len(), 1);
+        let found = found.remove(0);
+        assert!(found.is_committed().unwrap());
+        found.remove().unwrap();
+        assert_eq!(files::list(dir.path()).unwrap(), ["etcd"]);
+        assert_eq!(files::list(&target).unwrap(), ["member"]);
     }
 
     #[test]

@@ -99,22 +99,27 @@ impl Sandbox {
         command
     }
 
-    /// Starts a run that is to be killed.
+    /// The command as the plain process type, for runs that are to be killed.
     #[expect(
         clippy::disallowed_methods,
         reason = "a run that is killed needs the plain process type"
     )]
-    pub(crate) fn start(&self, words: &[&str]) -> Child {
-        process::Command::new(env!("CARGO_BIN_EXE_etcdha"))
+    pub(crate) fn plain_command(&self, words: &[&str]) -> process::Command {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_etcdha"));
+        command
             .args(words)
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a run that is to be killed.
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
+        let mut command = self.plain_command(words);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
     }
 
     /// Runs `etcdha` with these words, parted at spaces.

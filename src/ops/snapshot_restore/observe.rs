@@ -9,7 +9,7 @@ use std::thread;
 use crate::datadir::bolt::{Image, Trailer};
 use crate::model::MemberId;
 use crate::node::{DataDirState, LocalNode};
-use crate::plan::{EmptyDir, OwnerIds};
+use crate::plan::{EmptyDir, OwnerIds, World};
 use crate::snapshot::digest_while;
 use crate::snapshot::restore::{RestoreError, Survey, survey};
 use crate::sys::files::{self, FileError};
@@ -99,7 +99,13 @@ pub fn observe(
 ) -> Result<Observed, ObserveError> {
     let data_dir = place(&request.node, &request.data_dir)?;
     let wal_dir = request.wal_dir.as_deref();
-    let wal_dir = wal_dir.map(|path| place(&request.node, path)).transpose()?;
+    let mut wal_dir = wal_dir.map(|path| place(&request.node, path)).transpose()?;
+    if let Some(wal) = &mut wal_dir
+        && wal.occupancy != Occupancy::Empty
+        && is_unfinished(&request.node, &data_dir, wal)?
+    {
+        wal.occupancy = Occupancy::Empty;
+    }
     let owner = owner(&request.node, &request.owner, &data_dir)?;
     Ok(Observed {
         snapshot: snapshot(&request.snapshot, request.opened.as_ref(), watch)?,
@@ -116,6 +122,16 @@ pub(in crate::ops) fn self_ids() -> OwnerIds {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     }
+}
+
+/// A killed run has filled the log's directory and not the other one: that is in nobody's way.
+fn is_unfinished(
+    node: &LocalNode,
+    data_dir: &ObservedPlace,
+    wal_dir: &ObservedPlace,
+) -> Result<bool, FileError> {
+    let [data_dir, wal_dir] = [data_dir, wal_dir].map(|place| node.local(&place.path));
+    World::is_unfinished_log(&data_dir, &wal_dir)
 }
 
 /// Why looking failed.

@@ -1,6 +1,7 @@
 //! `etcdha snapshot restore` on files that real servers wrote.
 
 mod cluster;
+mod every_step;
 mod faults;
 mod files;
 mod killed;

@@ -21,7 +21,7 @@ use crate::plan::step::{Outcome, StepError};
 use crate::plan::world::World;
 use crate::sys::files::{self, FileError};
 
-pub(in crate::plan) use place::{is_restored, take_back, tidy};
+pub(in crate::plan) use place::{is_restored, is_unfinished_log, take_back, tidy};
 
 /// Pause between two news of how far it has come.
 const NEWS: Duration = Duration::from_millis(200);

@@ -46,6 +46,27 @@ pub(super) fn sweep(places: &LocalPlaces) -> Result<(), StepError> {
     Ok(())
 }
 
+/// True where all that is in the log's own directory is what a killed run has put there on its way to
+/// `data`: the next run takes it back before it begins.
+///
+/// # Errors
+/// Where a file can't be read.
+pub(in crate::plan) fn is_unfinished_log(data: &Path, wal: &Path) -> Result<bool, FileError> {
+    if data.join("member").exists() {
+        return Ok(false);
+    }
+    let wal = std::path::absolute(wal).unwrap_or_else(|_| wal.to_owned());
+    for leftover in leftovers(data) {
+        if let Ok(note) = serde_json::from_slice::<Note>(&leftover.note)
+            && note.wal_dir == wal
+            && is_untouched(&wal, &note.segment)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Names in a directory that stand in the way of a restore.
 fn occupants(path: &Path) -> Result<Vec<String>, FileError> {
     let mut names = files::list(path)?;
