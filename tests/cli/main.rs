@@ -17,6 +17,7 @@ mod kubeadm;
 mod manifest;
 mod openssl;
 mod root;
+mod snapshot_damage;
 mod snapshot_drill;
 mod snapshot_look;
 mod snapshot_prune;

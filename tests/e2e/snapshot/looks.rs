@@ -1,19 +1,24 @@
 //! After any work load, what etcdha reads from a snapshot is what etcd's own tools read, and its HashKV is
 //! what the server answers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use etcd_client::{
-    Client, CompactionOptions, DeleteOptions, LeaseGrantOptions, PutOptions, Txn, TxnOp,
+    Client, CompactionOptions, DeleteOptions, GetOptions, LeaseGrantOptions, Permission,
+    PutOptions, Txn, TxnOp,
 };
 use etcdha_testbed::etcd::connect;
 use etcdha_testbed::{Bed, Binaries, EtcdRelease, capture};
 
+use super::stage::Stage;
 use crate::support::{Member, PATIENCE, bed};
 
 const ROUNDS: u64 = 6;
 const OPERATIONS: u64 = 60;
+/// How many of the last rounds' snapshots are restored and booted.
+const RESTORED: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_of_3_4_read_as_its_tools_and_server_do() {
@@ -52,6 +57,81 @@ async fn reads_as_etcd_does(release: EtcdRelease) {
         let look = Look::save(&bed, &member, release, round);
         look.status_is_that_of_etcds_tool();
         look.hash_is_that_of_the_server(&mut load).await;
+        if round >= ROUNDS - RESTORED {
+            let held = Held::by(&mut load.client).await;
+            assert_eq!(held.leases.len(), load.leases.len());
+            boots_with_all_of_it(&look, &held, load.revision).await;
+        }
+    }
+}
+
+/// Everything that a server holds, as its clients see it.
+#[derive(Debug, PartialEq)]
+struct Held {
+    /// Key, value, create revision, last revision, version, lease.
+    keys: Vec<HeldKey>,
+    /// Id, and the seconds it was granted for.
+    leases: BTreeMap<i64, i64>,
+    /// Users with their roles, and roles with their permissions.
+    users: BTreeMap<String, Vec<String>>,
+    roles: BTreeMap<String, usize>,
+}
+
+type HeldKey = (Vec<u8>, Vec<u8>, i64, i64, i64, i64);
+
+impl Held {
+    async fn by(client: &mut Client) -> Self {
+        let all = GetOptions::new().with_all_keys();
+        let keys = client.get("", Some(all)).await.unwrap();
+        let keys = keys.kvs().iter().map(|pair| {
+            (
+                pair.key().to_vec(),
+                pair.value().to_vec(),
+                pair.create_revision(),
+                pair.mod_revision(),
+                pair.version(),
+                pair.lease(),
+            )
+        });
+        let mut held = Self {
+            keys: keys.collect(),
+            leases: BTreeMap::new(),
+            users: BTreeMap::new(),
+            roles: BTreeMap::new(),
+        };
+        for lease in client.leases().await.unwrap().leases() {
+            let about = client.lease_time_to_live(lease.id(), None).await.unwrap();
+            held.leases.insert(lease.id(), about.granted_ttl());
+        }
+        for user in client.user_list().await.unwrap().users() {
+            let about = client.user_get(user.as_str()).await.unwrap();
+            held.users.insert(user.clone(), about.roles().to_vec());
+        }
+        for role in client.role_list().await.unwrap().roles() {
+            let about = client.role_get(role.as_str()).await.unwrap();
+            held.roles.insert(role.clone(), about.permissions().len());
+        }
+        held
+    }
+}
+
+/// Members that etcdha restores hold the same, under the same release and the next one.
+async fn boots_with_all_of_it(look: &Look, held: &Held, revision: i64) {
+    let stage = Stage::new(["m1"]);
+    let releases = EtcdRelease::ALL.into_iter();
+    for release in releases.skip_while(|release| *release != look.release) {
+        let (data, restored) = stage.restored(&look.snapshot, "m1", &["m1"], &[]);
+        let server = stage.start("m1", release, &data, &["m1"], &[]);
+        stage.healthy(&server).await;
+        let tls = Some(&stage.tls);
+        let mut client = connect(&server.endpoint, tls, PATIENCE).await.unwrap();
+        let hashed = client.hash_kv(0).await.unwrap();
+        assert_eq!(hashed.header().unwrap().revision(), revision, "{release:?}");
+        assert_eq!(restored["hashKv"], hashed.hash(), "{release:?}");
+        let found = Held::by(&mut client).await;
+        assert!(found == *held, "{release:?}: {found:?}\n{held:?}");
+        drop(server);
+        std::fs::remove_dir_all(data).unwrap();
     }
 }
 
@@ -147,8 +227,37 @@ impl Load {
         Some(PutOptions::new().with_lease(lease))
     }
 
+    /// Users come, get roles and go; leases are taken back with their keys.
+    async fn users(&mut self, round: u64) {
+        let (user, role) = (format!("user{round}"), format!("role{round}"));
+        let client = &mut self.client;
+        client.role_add(role.as_str()).await.unwrap();
+        let permission = Permission::read_write("/registry/").with_prefix();
+        client
+            .role_grant_permission(role.as_str(), permission)
+            .await
+            .unwrap();
+        client.user_add(user.as_str(), "hush", None).await.unwrap();
+        client
+            .user_grant_role(user.as_str(), role.as_str())
+            .await
+            .unwrap();
+        if round.is_multiple_of(3) {
+            client.user_delete("ann").await.ok();
+        }
+        if !self.leases.is_empty() {
+            let at = self.random.below(self.leases.len() as u64) as usize;
+            let lease = self.leases.swap_remove(at);
+            let revoked = self.client.lease_revoke(lease).await.unwrap();
+            self.revision = self.revision.max(revoked.header().unwrap().revision());
+        }
+    }
+
     /// What an operator does: compactions, defragmentation, users.
     async fn housekeeping(&mut self, round: u64) {
+        if round > 0 {
+            self.users(round).await;
+        }
         if round == 0 {
             self.client.role_add("reader").await.unwrap();
             self.client.user_add("ann", "secret", None).await.unwrap();
