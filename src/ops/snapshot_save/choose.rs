@@ -56,6 +56,7 @@ pub(super) fn pinned(
     let found = found.find(|voter| is_able(view, voter));
     match found.and_then(|member| candidate(view, member, endpoint.clone())) {
         Some(candidate) => Ok(vec![candidate]),
+        None if is_denied(view) => Err(nobody(view)),
         None => Err(Refusal::new(
             "no-healthy-member",
             format!(
@@ -88,6 +89,15 @@ fn is_able(view: &ClusterView, member: &MemberView) -> bool {
     member.status.is_ok() && reaches && !is_corrupt
 }
 
+/// What a member says to somebody whom it does not let read (`etcdserver/api/v3rpc/rpctypes/error.go`).
+const DENIALS: &[&str] = &["permission denied", "user name is empty"];
+
+/// True where authentication is on, and this user may not read.
+fn is_denied(view: &ClusterView) -> bool {
+    let mut complaints = view.members.iter().filter_map(MemberView::complaint);
+    complaints.any(|why| DENIALS.iter().any(|denial| why.contains(denial)))
+}
+
 fn nobody(view: &ClusterView) -> Refusal {
     let why: Vec<_> = view
         .members
@@ -99,6 +109,15 @@ fn nobody(view: &ClusterView) -> Refusal {
             format!("{}: {why}", member.info.name)
         })
         .collect();
+    if is_denied(view) {
+        let what = format!(
+            "authentication is on, and this user may not read: {}",
+            why.join("; ")
+        );
+        let fix = "set ETCDHA_USER=NAME:PASSWORD for a user with the role root (or --user), or show a \
+                   certificate with such a user's name as its CN: --cert FILE --key FILE";
+        return Refusal::new("user-needed", what, fix);
+    }
     Refusal::new(
         "no-healthy-member",
         format!("no voting member is fit to be asked: {}", why.join("; ")),
