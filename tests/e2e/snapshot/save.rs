@@ -18,13 +18,13 @@ const VALUES: usize = 12_000;
 const VALUE_BYTES: usize = 8 << 10;
 
 /// A save that runs.
-struct Saving {
+pub(super) struct Saving {
     child: Child,
     directory: PathBuf,
 }
 
 impl Saving {
-    fn begin(cluster: &Cluster, path: &Path, more: &[&str]) -> Self {
+    pub(super) fn begin(cluster: &Cluster, path: &Path, more: &[&str]) -> Self {
         let directory = if path.is_dir() {
             path
         } else {
@@ -40,7 +40,7 @@ impl Saving {
     }
 
     /// Waits until so many bytes have come, and stops the program there; false where it ended before.
-    fn stop_at(&mut self, bytes: u64) -> bool {
+    pub(super) fn stop_at(&mut self, bytes: u64) -> bool {
         let deadline = Instant::now() + PATIENCE;
         while staged_bytes(&self.directory) < bytes {
             if self.child.try_wait().unwrap().is_some() {
@@ -53,7 +53,7 @@ impl Saving {
         true
     }
 
-    fn signal(&self, signal: &str) {
+    pub(super) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -64,7 +64,7 @@ impl Saving {
         );
     }
 
-    fn end(self) -> Output {
+    pub(super) fn end(self) -> Output {
         let output = self.child.wait_with_output().unwrap();
         Output {
             status: output.status,
@@ -91,7 +91,7 @@ fn staged_bytes(directory: &Path) -> u64 {
     sizes.map(|metadata| metadata.len()).max().unwrap_or(0)
 }
 
-fn json(output: &Output) -> Value {
+pub(super) fn json(output: &Output) -> Value {
     serde_json::from_str(&output.stdout).unwrap()
 }
 
@@ -295,7 +295,7 @@ async fn a_disk_that_fills_or_is_read_only_is_told_and_nothing_is_left() {
     two_at_once_are_one(&cluster, &cluster.dir.join("both.db"));
 }
 
-fn remount(path: &Path, mode: &str) {
+pub(super) fn remount(path: &Path, mode: &str) {
     let options = format!("remount,{mode}");
     let status = Command::new("mount")
         .arg("-o")
