@@ -7,6 +7,8 @@ pub mod cli;
 
 pub mod ops;
 
+pub mod care;
+
 pub mod plan;
 
 pub mod apiserver;

@@ -11,6 +11,9 @@ DEBS=$(realpath -m "${ETCDHA_DEBS:-target/debs}")
 # Where scripts/kubernetes shows what it built (bin/) and made (images/), and where the tests look for it.
 KUBERNETES=$(realpath -ms "${ETCDHA_KUBERNETES:-target/kubernetes}")
 
+# How a part of scripts/test ends that was told to test nothing.
+SKIPPED=77
+
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 die() {

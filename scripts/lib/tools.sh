@@ -22,6 +22,7 @@ mount mount
 unshare util-linux
 ps procps
 curl curl
+nft nftables
 openssl openssl
 systemd-analyze systemd
 setpriv util-linux

@@ -13,6 +13,7 @@ use super::completions::{self, CompletionsArgs};
 use super::config::{self, ConfigArgs};
 use super::error::Outcome;
 use super::exit_code::ExitCode;
+use super::frontend::{self, FrontendArgs};
 use super::init::{self, InitArgs};
 use super::kept_program::{self, KeptProgramArgs};
 use super::kubeadm::{self, KubeadmArgs};
@@ -47,6 +48,7 @@ enum Command {
     Certs(CertsArgs),
     Completions(CompletionsArgs),
     Config(Box<ConfigArgs>),
+    Frontend(FrontendArgs),
     Init(Box<InitArgs>),
     #[command(hide = true)]
     KeptProgram(KeptProgramArgs),
@@ -76,6 +78,7 @@ pub fn run(line: CommandLine, output: &Output) -> Outcome {
         Command::Certs(args) => certs::run(&args, &line.global, output),
         Command::Completions(args) => completions::run(&args, output),
         Command::Config(args) => config::run(&args, &line.global, output),
+        Command::Frontend(args) => frontend::run(&args, &line.global, output),
         Command::Init(args) => init::run(&args, &line.global, output),
         Command::KeptProgram(args) => kept_program::run(&args),
         Command::Kubeadm(args) => kubeadm::run(&args, &line.global, output),

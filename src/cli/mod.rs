@@ -15,6 +15,7 @@ mod config;
 mod error;
 mod etcd;
 mod exit_code;
+mod frontend;
 mod init;
 mod kept_program;
 mod kubeadm;

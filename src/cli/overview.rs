@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
     ("Look", &["status"]),
     ("Protect", &["snapshot"]),
-    ("Front end", &[]),
+    ("Front end", &["frontend"]),
     ("More", &["completions", "man", "version", "help"]),
 ];
 

@@ -16,6 +16,7 @@ pub mod cluster_file;
 pub mod cluster_restore;
 pub mod cluster_status;
 mod documents;
+pub mod frontend;
 pub mod host_certificates;
 pub mod init;
 pub mod issuing;

@@ -229,7 +229,7 @@ fn message(url: &EtcdUrl, wish: &HttpRequest<'_>) -> Result<hyper::Request<Full<
 }
 
 /// The last cause: hyper says "connection error", what lies beneath says why.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

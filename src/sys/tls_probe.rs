@@ -218,6 +218,18 @@ pub(super) fn server_name(
     }
 }
 
+/// A client that believes any certificate and shows none.
+///
+/// # Errors
+/// The provider knows no protocol.
+pub(super) fn believing() -> Result<ClientConfig, rustls::Error> {
+    let watcher = Watcher::new(None);
+    let builder = ClientConfig::builder_with_provider(watcher.provider.clone());
+    let builder = builder.with_safe_default_protocol_versions()?.dangerous();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(watcher));
+    Ok(builder.with_no_client_auth())
+}
+
 /// Accepts everything and remembers what it saw.
 #[derive(Debug)]
 struct Watcher {

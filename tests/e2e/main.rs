@@ -17,6 +17,7 @@ mod bed;
 mod certs;
 mod cluster;
 mod demo;
+mod frontend;
 mod kubeadm;
 mod kubernetes;
 mod member_add;

@@ -5,6 +5,7 @@ mod certs;
 mod cluster;
 mod cluster_file;
 mod config_check;
+mod frontend;
 mod kubeadm;
 mod manifest;
 mod plan;
@@ -27,6 +28,10 @@ pub use certs::{
 pub use cluster::{ClusterStatus, Member, MemberAddResult, MemberList};
 pub use cluster_file::ClusterFile;
 pub use config_check::{ConfigCheck, ConfigFinding};
+pub use frontend::{
+    FrontendAnswer, FrontendCheck, FrontendFinding, FrontendOperation, FrontendPlan,
+    FrontendRemoval, FrontendServer, FrontendService, FrontendSetup, FrontendStatus,
+};
 pub use kubeadm::KubeadmConfig;
 pub use manifest::{ManifestFinding, ManifestLint, SystemdUnit, UncheckedRule};
 pub use plan::{Plan, PlanStep, UndoPlan};
