@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::health::{Group, Moment, Outcome, Policy, Start, Transition};
 use crate::dataplane::plan::{Operation, plan};
-use crate::dataplane::{DataPlane, DataPlaneError, KernelState, wanted};
+use crate::dataplane::{DataPlane, DataPlaneError, KernelService, KernelState, wanted};
 use crate::model::{Frontend, PlaneChoice, ServiceKey};
 
 /// Why the kernel could not be put right.
@@ -100,17 +100,14 @@ impl Care {
             {
                 group.remove(address);
             }
+            let there = kernel.services.get(key);
+            // After a reboot there is nothing: then all begin as if they were in use.
+            let afresh = !there.is_some_and(KernelService::is_usable);
             for address in service.servers.keys() {
-                let there = kernel
-                    .services
-                    .get(key)
-                    .and_then(|it| it.servers.get(address));
-                let in_use = there.is_some_and(|server| server.weight > 0);
-                group.add(
-                    *address,
-                    if in_use { Start::InUse } else { Start::Out },
-                    now,
-                );
+                let server = there.and_then(|it| it.servers.get(address));
+                let in_use = afresh || server.is_some_and(|server| server.weight > 0);
+                let start = if in_use { Start::InUse } else { Start::Out };
+                group.add(*address, start, now);
             }
         }
         self.policy = policy(&frontend);

@@ -532,7 +532,7 @@ fn care_takes_the_dead_out_and_back_repairs_reloads_and_leaves_the_rules() {
     })
     .unwrap();
 
-    care.signal(etcdha_testbed::Signal::TERM);
+    care.signal(rustix::process::Signal::TERM);
     assert!(care.wait().unwrap().success());
     assert!(stage.listed().contains("numgen"));
 }

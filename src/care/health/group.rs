@@ -98,21 +98,23 @@ impl Group {
         shares
     }
 
-    /// Better a server that may work than none. Those that a person took out stay out while there is another.
+    /// Better a server that may work than none: one of which nothing is known rather than one that is bad. Those that a
+    /// person took out stay out while there is another.
     fn fail_open(&self, shares: &mut Shares) {
-        let others = || {
-            self.servers
-                .iter()
-                .filter(|(_, server)| !server.is_by_hand())
+        let willing = |by_hand: bool| {
+            let servers = self.servers.iter();
+            servers.filter(move |(_, server)| server.is_by_hand() == by_hand)
         };
-        let anybody = self.servers.iter().filter(|_| others().next().is_none());
-        let chosen: Vec<_> = others().chain(anybody).collect();
-        shares
-            .weights
-            .extend(chosen.iter().map(|(address, _)| (**address, 1)));
-        // Before the first answer nobody failed.
-        shares.failed_open = chosen
-            .iter()
-            .any(|(_, server)| server.health() != Health::Unknown);
+        let mut chosen: Vec<_> = willing(false).collect();
+        if chosen.is_empty() {
+            chosen = willing(true).collect();
+        }
+        let unknown = |server: &Server| server.health() == Health::Unknown;
+        shares.failed_open = !chosen.iter().any(|(_, server)| unknown(server));
+        if !shares.failed_open {
+            chosen.retain(|(_, server)| unknown(server));
+        }
+        let weights = chosen.into_iter().map(|(address, _)| (*address, 1));
+        shares.weights.extend(weights);
     }
 }
