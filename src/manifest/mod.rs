@@ -12,6 +12,7 @@ pub mod kubeadm;
 pub mod lint;
 pub mod patch;
 pub mod pod;
+pub mod snapshot_job;
 mod systemd;
 mod yaml;
 

@@ -174,7 +174,7 @@ fn check_user(user: &str) -> Result<(), UnitError> {
 }
 
 /// A word of `ExecStart` (systemd.service(5), COMMAND LINES): `%` starts a specifier, `$` a variable.
-fn quoted_word(word: &str) -> String {
+pub(super) fn quoted_word(word: &str) -> String {
     quoted(escape_specifiers(word).replace('$', "$$"))
 }
 

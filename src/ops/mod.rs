@@ -34,6 +34,7 @@ pub mod snapshot_drill;
 pub mod snapshot_look;
 pub mod snapshot_restore;
 pub mod snapshot_save;
+pub mod snapshot_schedule;
 pub mod snapshot_source;
 pub mod snapshot_store;
 pub mod topology_move;

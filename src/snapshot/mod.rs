@@ -16,6 +16,7 @@ mod record;
 pub mod restore;
 mod retention;
 mod sections;
+pub mod schedule;
 mod status;
 mod tally;
 #[cfg(test)]

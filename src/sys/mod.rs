@@ -4,6 +4,7 @@
 pub mod files;
 pub mod http_get;
 pub mod http_kept;
+pub mod http_serve;
 pub mod lock;
 pub mod metrics_file;
 pub mod pairs;

@@ -8,6 +8,7 @@ mod pack_args;
 mod prune;
 mod restore;
 mod save;
+mod schedule;
 mod source;
 mod status;
 mod store_args;
@@ -39,6 +40,7 @@ enum SnapshotCommand {
     Prune(prune::PruneArgs),
     Restore(Box<restore::RestoreArgs>),
     Save(Box<save::SaveArgs>),
+    Schedule(schedule::ScheduleArgs),
     Status(status::StatusArgs),
     Verify(verify::VerifyArgs),
 }
@@ -51,6 +53,7 @@ pub(super) fn run(args: &SnapshotArgs, global: &GlobalArgs, output: &Output) -> 
         SnapshotCommand::List(args) => list::run(args, global, output),
         SnapshotCommand::Prune(args) => prune::run(args, global, output),
         SnapshotCommand::Save(args) => save::run(args, global, output),
+        SnapshotCommand::Schedule(args) => schedule::run(args, global, output),
         SnapshotCommand::Restore(args) => restore::run(args, global, output),
         SnapshotCommand::Status(args) => status::run(args, output),
         SnapshotCommand::Verify(args) => verify::run(args, output),

@@ -1,5 +1,6 @@
 //! `etcdha snapshot prune`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -84,6 +85,16 @@ pub(super) struct KeepArgs {
 }
 
 impl KeepArgs {
+    /// The flags and their numbers.
+    pub(super) fn rules(self) -> [(&'static str, usize); 4] {
+        [
+            ("--keep-last", self.keep_last),
+            ("--keep-hourly", self.keep_hourly),
+            ("--keep-daily", self.keep_daily),
+            ("--keep-weekly", self.keep_weekly),
+        ]
+    }
+
     pub(super) fn retention(self) -> Retention {
         Retention {
             last: self.keep_last,
@@ -153,29 +164,44 @@ pub(super) fn run(args: &PruneArgs, _global: &GlobalArgs, output: &Output) -> Ou
             .unwrap_or(SignedDuration::MAX),
         now: Timestamp::now(),
     };
-    block_on(async {
-        let found = look_at(&request.directory, store.as_ref()).await;
-        let found = found.map_err(unseen)?;
-        let is_good = async |stored: &Stored| is_good(stored, store.as_ref(), output).await;
-        let pruning = plan(&request, found, is_good).await;
-        let pruning = pruning.map_err(CliError::refusal)?;
-        let world = World {
-            nodes: vec![operator_node()],
-            store: store.clone(),
-            ..World::default()
-        };
-        let change = Change {
-            plan: pruning.plan,
-            args: args.change,
-            state: &args.state.dir(),
-            lock: "snapshots".to_owned(),
-        };
-        let changed = change.run(world, output).await?;
-        if !matches!(changed, Changed::DryRun) && !args.change.dry_run {
-            output.emit(&PruneReport(pruning.judged))?;
-        }
-        Ok(ExitCode::Done)
-    })?
+    let store = store.as_ref();
+    block_on(prune(
+        &request,
+        store,
+        args.change,
+        &args.state.dir(),
+        output,
+    ))?
+}
+
+/// Looks, plans, and removes; also for whoever saves at set times.
+pub(super) async fn prune(
+    request: &PruneRequest,
+    store: Option<&S3Access>,
+    args: ChangeArgs,
+    state: &Path,
+    output: &Output,
+) -> Outcome {
+    let found = look_at(&request.directory, store).await.map_err(unseen)?;
+    let is_good = async |stored: &Stored| is_good(stored, store, output).await;
+    let pruning = plan(request, found, is_good).await;
+    let pruning = pruning.map_err(CliError::refusal)?;
+    let world = World {
+        nodes: vec![operator_node()],
+        store: store.cloned(),
+        ..World::default()
+    };
+    let change = Change {
+        plan: pruning.plan,
+        args,
+        state,
+        lock: "snapshots".to_owned(),
+    };
+    let changed = change.run(world, output).await?;
+    if !matches!(changed, Changed::DryRun) && !args.dry_run {
+        output.emit(&PruneReport(pruning.judged))?;
+    }
+    Ok(ExitCode::Done)
 }
 
 /// Reads the snapshot whole.

@@ -15,6 +15,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Progress, Report, Table, Tone, bytes, clean, count};
 use crate::cli::runtime::block_on;
+use crate::cluster::ClusterAccess;
 use crate::model::{ClientUrl, SnapshotPlace};
 use crate::ops::snapshot_save::{
     self, Candidate, Failed, ObserveError, SaveError, SaveEvents, SavePlan, SaveRequest, Saved,
@@ -86,27 +87,12 @@ pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outc
         now: Timestamp::now(),
     };
     block_on(async {
-        let observed = snapshot_save::observe(&request, &access).await;
-        let observed = observed.map_err(|error| match error {
-            ObserveError::Cluster(error) => etcd::no_answer(&error),
-            ObserveError::File(error) => CliError::from(error)
-                .fix("make the directory, or name another place for the snapshot"),
-            ObserveError::Store(error) => store_args::refused(error),
-            ObserveError::NoStore(_) => CliError::from(error),
-        })?;
-        let plan = snapshot_save::plan(&request, observed).map_err(CliError::refusal)?;
-        for warning in &plan.warnings {
-            output.warn(warning);
-        }
+        let plan = planned(&request, &access, output).await?;
         if args.dry_run {
             output.emit(&PlanReport(&plan))?;
             return Ok(ExitCode::Done);
         }
-        let events = ShownEvents::new(output);
-        let saved =
-            snapshot_save::save(&plan, &access, request.store.as_ref(), request.now, &events).await;
-        let saved = saved.map_err(nothing_saved)?;
-        events.done();
+        let saved = carried_out(&plan, &request, &access, output).await?;
         output.emit(&SavedReport(&saved))?;
         Ok(
             match (saved.proof.different.as_slice(), saved.missing.as_slice()) {
@@ -116,6 +102,54 @@ pub(super) fn run(args: &SaveArgs, global: &GlobalArgs, output: &Output) -> Outc
             },
         )
     })?
+}
+
+/// Looks at the cluster and the places, and plans; tells what is worth knowing.
+async fn planned(
+    request: &SaveRequest,
+    access: &ClusterAccess,
+    output: &Output,
+) -> Result<SavePlan, CliError> {
+    let observed = snapshot_save::observe(request, access).await;
+    let observed = observed.map_err(|error| match error {
+        ObserveError::Cluster(error) => etcd::no_answer(&error),
+        ObserveError::File(error) => {
+            CliError::from(error).fix("make the directory, or name another place for the snapshot")
+        }
+        ObserveError::Store(error) => store_args::refused(error),
+        ObserveError::NoStore(_) => CliError::from(error),
+    })?;
+    let plan = snapshot_save::plan(request, observed).map_err(CliError::refusal)?;
+    for warning in &plan.warnings {
+        output.warn(warning);
+    }
+    Ok(plan)
+}
+
+async fn carried_out(
+    plan: &SavePlan,
+    request: &SaveRequest,
+    access: &ClusterAccess,
+    output: &Output,
+) -> Result<Saved, CliError> {
+    let events = ShownEvents::new(output);
+    let store = request.store.as_ref();
+    let saved = snapshot_save::save(plan, access, store, request.now, &events).await;
+    let saved = saved.map_err(nothing_saved)?;
+    events.done();
+    Ok(saved)
+}
+
+/// Saves a snapshot and tells of it, as the command does.
+pub(super) async fn save_now(
+    request: &SaveRequest,
+    access: &ClusterAccess,
+    output: &Output,
+) -> Result<Saved, CliError> {
+    let plan = planned(request, access, output).await?;
+    let saved = carried_out(&plan, request, access, output).await?;
+    output.emit(&SavedReport(&saved))?;
+    Ok(saved)
 }
 
 fn nothing_saved(error: SaveError) -> CliError {
