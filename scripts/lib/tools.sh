@@ -25,6 +25,10 @@ curl curl
 nft nftables
 openssl openssl
 systemd-analyze systemd
+age age
+age-keygen age
+zstd zstd
+gzip gzip
 setpriv util-linux
 strace strace
 shellcheck shellcheck

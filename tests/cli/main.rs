@@ -20,6 +20,8 @@ mod root;
 mod snapshot_damage;
 mod snapshot_drill;
 mod snapshot_look;
+mod snapshot_packed;
 mod snapshot_prune;
 mod snapshot_restore;
+mod snapshot_schedule;
 mod systemd;
