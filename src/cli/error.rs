@@ -90,6 +90,13 @@ impl CliError {
         shown.detail(refusal.what).fix(refusal.fix)
     }
 
+    /// The same error, where what was looked at is to blame. Exit 5.
+    #[must_use]
+    pub fn as_unfit(mut self, id: &'static str) -> Self {
+        self.kind = Kind::Unfit { id };
+        self
+    }
+
     /// The question was answered with no. Exit 3.
     pub fn declined() -> Self {
         Self::new(Kind::Declined, "Nothing was changed.")

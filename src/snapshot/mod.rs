@@ -15,8 +15,8 @@ mod receive;
 mod record;
 pub mod restore;
 mod retention;
-mod sections;
 pub mod schedule;
+mod sections;
 mod status;
 mod tally;
 #[cfg(test)]
@@ -37,5 +37,5 @@ pub use record::{
 };
 pub use retention::{Reason, Retention};
 pub use status::{Status, status};
-pub use watch::Watch;
 pub use tally::{Tally, has_bump_entry, tally};
+pub use watch::Watch;

@@ -71,7 +71,10 @@ fn pods_are_printed_and_hold_no_secret() {
         told.stderr
     );
     sandbox.file("pods/keep", "");
-    let pod = pod.replace("--print", "--dir pods --yes --s3-credentials /etc/etcdha/s3");
+    let pod = pod.replace(
+        "--print",
+        "--dir pods --yes --s3-credentials /etc/etcdha/s3",
+    );
     expect(0, sandbox.run(&pod));
     expect(0, sandbox.run("manifest lint pods/etcdha-snapshot.yaml"));
 }

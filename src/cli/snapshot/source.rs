@@ -71,6 +71,16 @@ impl Unopened {
     }
 }
 
+impl Unopened {
+    /// As an error: damage ends as `snapshot verify` would.
+    pub(super) fn into_unfit(self) -> CliError {
+        match self.is_damage {
+            false => self.error,
+            true => self.error.as_unfit("snapshot-damaged"),
+        }
+    }
+}
+
 impl From<CliError> for Unopened {
     fn from(error: CliError) -> Self {
         let is_damage = false;
@@ -80,7 +90,11 @@ impl From<CliError> for Unopened {
 
 /// Opens the snapshot, with a word about how far it is where it has to be fetched or unpacked.
 pub(super) fn open(args: &SourceArgs, output: &Output) -> Result<Source, Unopened> {
-    let request = args.request()?;
+    open_at(args.request()?, output)
+}
+
+/// As [`open`], for a place that was found on the way.
+pub(super) fn open_at(request: SourceRequest, output: &Output) -> Result<Source, Unopened> {
     let mut shown = Shown {
         output,
         place: request.place.to_string(),

@@ -30,6 +30,7 @@ const OLD: ClusterId = ClusterId(0xc1);
 
 fn request() -> ClusterRestoreRequest {
     ClusterRestoreRequest {
+        opened: None,
         spec: ClusterSpec::parse(FILE).unwrap().spec,
         snapshot: "/backup/etcd.db".into(),
         without: Vec::new(),
@@ -133,7 +134,7 @@ fn observed(request: &ClusterRestoreRequest) -> Observed {
                 revision: first,
                 compact_revision: first,
                 current_revision: first,
-                live_keys: 3,
+                live_keys: Some(3),
             }),
         },
         self_ids: ROOT,

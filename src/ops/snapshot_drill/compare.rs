@@ -5,17 +5,17 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::sync::Arc;
 
 use crate::cluster::{ClusterError, Connection};
 use crate::model::Revision;
 use crate::ops::snapshot_look::LookError;
+use crate::ops::snapshot_source::Source;
 use crate::snapshot::restore::Image;
 use crate::snapshot::{
     HashKv, SnapshotError, SnapshotRecord, Tally, has_bump_entry, hash_kv, hash_kv_compacted_at,
     tally,
 };
-use crate::sys::files;
 
 /// Leases with less left than this may run out while the drill looks.
 const LONG_LEASE: i64 = 120;
@@ -52,8 +52,8 @@ pub(super) struct FileFacts {
 }
 
 /// Reads the file: its keys once, and its small buckets.
-pub(super) fn file_facts(path: &Path) -> Result<FileFacts, LookError> {
-    with_image(path, |image| {
+pub(super) fn file_facts(source: &Source) -> Result<FileFacts, LookError> {
+    with_image(source, |image| {
         Ok(FileFacts {
             hash_kv: hash_kv(image, None)?,
             tally: tally(image)?,
@@ -62,16 +62,15 @@ pub(super) fn file_facts(path: &Path) -> Result<FileFacts, LookError> {
 }
 
 fn with_image<T>(
-    path: &Path,
-    look: impl FnOnce(&Image<File>) -> Result<T, SnapshotError>,
+    source: &Source,
+    look: impl FnOnce(&Image<Arc<File>>) -> Result<T, SnapshotError>,
 ) -> Result<T, LookError> {
-    let file = files::open_regular(path)?;
-    let looked = Image::open(file)
+    let looked = Image::open(source.file.clone())
         .map_err(SnapshotError::from)
         .and_then(|image| look(&image));
-    looked.map_err(|source| LookError::Damaged {
-        path: path.to_owned(),
-        source,
+    looked.map_err(|error| LookError::Damaged {
+        place: source.place.clone(),
+        source: error,
     })
 }
 
@@ -90,16 +89,16 @@ pub enum CompareError {
 pub(super) async fn compare(
     connection: &Connection,
     file: &FileFacts,
-    path: &Path,
+    source: &Source,
     record: Option<&SnapshotRecord>,
 ) -> Result<Vec<Check>, CompareError> {
     let mut checks = Vec::new();
     // First, because leases run.
     checks.push(leases(connection, &file.tally).await?);
-    checks.push(hash(connection, file.hash_kv, path).await?);
+    checks.push(hash(connection, file.hash_kv, source).await?);
     checks.extend(record.and_then(|record| at_save(record, file.hash_kv)));
     checks.push(revision(connection, file).await?);
-    checks.push(keys(connection, file.hash_kv, path).await?);
+    checks.push(keys(connection, file.hash_kv, source).await?);
     let users = connection.user_names().await?;
     checks.push(names("users", &file.tally.users, &users));
     let roles = connection.role_names().await?;
@@ -108,7 +107,11 @@ pub(super) async fn compare(
     Ok(checks)
 }
 
-async fn hash(connection: &Connection, file: HashKv, path: &Path) -> Result<Check, CompareError> {
+async fn hash(
+    connection: &Connection,
+    file: HashKv,
+    source: &Source,
+) -> Result<Check, CompareError> {
     // etcd 3.4 refuses the revision that was compacted at, and answers it as the newest.
     let asked = match file.revision > file.compact_revision {
         true => Revision(file.revision),
@@ -119,8 +122,9 @@ async fn hash(connection: &Connection, file: HashKv, path: &Path) -> Result<Chec
         true => file.hash,
         // It has finished a compaction that was under way when the snapshot was taken.
         false => {
-            let at = |image: &Image<File>| hash_kv_compacted_at(image, file.revision, compacted);
-            with_image(path, at)?.hash
+            let at =
+                |image: &Image<Arc<File>>| hash_kv_compacted_at(image, file.revision, compacted);
+            with_image(source, at)?.hash
         }
     };
     Ok(Check::of("HashKV", &file, &server))
@@ -151,10 +155,14 @@ async fn revision(connection: &Connection, file: &FileFacts) -> Result<Check, Co
     Ok(check)
 }
 
-async fn keys(connection: &Connection, file: HashKv, path: &Path) -> Result<Check, CompareError> {
+async fn keys(
+    connection: &Connection,
+    file: HashKv,
+    source: &Source,
+) -> Result<Check, CompareError> {
     let server = connection.count_at("", Revision(file.revision)).await?;
-    let mut expected = file.live_keys;
-    if expected == server + 1 && with_image(path, has_bump_entry)? {
+    let mut expected = file.live_keys.unwrap_or_default();
+    if expected == server + 1 && with_image(source, has_bump_entry)? {
         expected -= 1;
     }
     Ok(Check::of("keys", &expected, &server))

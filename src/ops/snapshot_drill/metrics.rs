@@ -43,7 +43,7 @@ pub fn metrics(before: &Readings, ended: Ended<'_>, now: Timestamp) -> Vec<Metri
     let recovery = proven.map(|(_, drilled)| drilled.timings.recovery().as_secs_f64());
     let size = proven.map(|(plan, _)| number(plan.survey.image_bytes));
     let revision = proven.map(|(_, drilled)| number(drilled.hash_kv.revision.unsigned_abs()));
-    let keys = proven.map(|(_, drilled)| number(drilled.hash_kv.live_keys));
+    let keys = proven.map(|(_, drilled)| number(drilled.hash_kv.live_keys.unwrap_or_default()));
     const FAILURES: &str = "etcdha_snapshot_drill_failures_total";
     vec![
         gauge(

@@ -21,6 +21,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::SnapshotPlace;
+
 pub use choose::{ChooseError, choose};
 pub use compare::Check;
 pub use metrics::{Ended, metrics, write_metrics};
@@ -36,8 +38,8 @@ const NAME: &str = "etcdha-drill";
 /// What the operator wishes.
 #[derive(Clone, Debug)]
 pub struct DrillRequest {
-    /// A snapshot, or a directory whose newest one is meant.
-    pub source: PathBuf,
+    /// A snapshot, or a directory or a prefix whose newest one is meant.
+    pub source: SnapshotPlace,
     /// The etcd to boot; none looks it up in `search`.
     pub etcd: Option<PathBuf>,
     /// Directories that programs are in, as in `PATH`.

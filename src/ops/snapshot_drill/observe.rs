@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::model::PeerUrl;
 use crate::ops::node_files::operator_node;
 use crate::ops::snapshot_restore::{self, ObserveError, OwnerWish, RestoreRequest};
-use crate::ops::snapshot_store::Stored;
+use crate::ops::snapshot_source::Source;
 use crate::plan::FoundingPeer;
 use crate::sys::files;
 use crate::sys::{scratch_dir, space};
@@ -47,7 +47,7 @@ pub struct ObservedScratch {
 /// Files that can't be read, a place that is no directory, being ended.
 pub fn observe(
     request: &DrillRequest,
-    stored: &Stored,
+    source: &Source,
     program: &EtcdProgram,
     watch: &(dyn Fn(u64, u64) -> bool + Sync),
 ) -> Result<Observed, ObserveError> {
@@ -58,7 +58,7 @@ pub fn observe(
         is_in_memory: scratch_dir::is_in_memory(&path)?,
         path,
     };
-    let restore_request = restore_request(&scratch, stored, program);
+    let restore_request = restore_request(&scratch, source, program);
     let since = Instant::now();
     Ok(Observed {
         restore: snapshot_restore::observe(&restore_request, watch)?,
@@ -71,11 +71,12 @@ pub fn observe(
 /// A cluster of one, in a directory that is not there yet.
 fn restore_request(
     scratch: &ObservedScratch,
-    stored: &Stored,
+    source: &Source,
     program: &EtcdProgram,
 ) -> RestoreRequest {
     RestoreRequest {
-        snapshot: stored.path.clone(),
+        snapshot: source.place.to_string().into(),
+        opened: Some(source.file.clone()),
         node: operator_node(),
         member: MEMBER.to_owned(),
         members: vec![FoundingPeer {

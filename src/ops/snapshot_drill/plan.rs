@@ -7,6 +7,7 @@ use crate::datadir::wal::SEGMENT_BYTES;
 use crate::model::{EtcdVersion, bytes as size};
 use crate::ops::Refusal;
 use crate::ops::snapshot_restore::{self, ObservedSnapshot};
+use crate::ops::snapshot_source::Source;
 use crate::ops::snapshot_store::{State, Stored};
 use crate::plan::RestoreDataDir;
 use crate::snapshot::restore::Survey;
@@ -23,8 +24,10 @@ const SEGMENTS: u64 = 2;
 /// What will be done.
 #[derive(Clone, Debug)]
 pub struct DrillPlan {
-    /// The snapshot.
+    /// The snapshot, where it lies.
     pub stored: Stored,
+    /// Its plain file.
+    pub source: Source,
     /// SHA-256 of its image, in hex.
     pub sha256: String,
     /// What it holds.
@@ -56,6 +59,7 @@ pub struct DrillPlan {
 pub fn plan(
     request: &DrillRequest,
     stored: Stored,
+    source: Source,
     program: EtcdProgram,
     observed: Observed,
 ) -> Result<DrillPlan, Refusal> {
@@ -91,6 +95,7 @@ pub fn plan(
         spot_keys: request.spot_keys.clone(),
         deadline: request.deadline,
         warnings,
+        source,
         stored,
     })
 }
@@ -117,9 +122,7 @@ fn as_it_was_saved(stored: &Stored, snapshot: &ObservedSnapshot) -> Result<(), R
     }
     let what = format!(
         "{} is not what was saved under this name\nits record: {}\ncontents:   {}",
-        stored.path.display(),
-        record.sha256,
-        snapshot.sha256
+        stored.place, record.sha256, snapshot.sha256
     );
     let fix = "look for the file that belongs to the record, or save another snapshot";
     Err(Refusal::new("snapshot-damaged", what, fix))
@@ -190,6 +193,9 @@ fn warnings(stored: &Stored, snapshot: &ObservedSnapshot, is_in_memory: bool) ->
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::Arc;
+
     use crate::ops::node_files::operator_node;
     use crate::ops::snapshot_restore::{
         Digest, ObservedPlace, Occupancy, OwnerWish, RestoreRequest,
@@ -205,7 +211,7 @@ mod tests {
     fn stored() -> Stored {
         let record = record();
         Stored {
-            path: "/b/s.db".into(),
+            place: PathBuf::from("/b/s.db").into(),
             size: record.size_bytes,
             taken_at: record.taken_at,
             record: Some(record),
@@ -220,6 +226,7 @@ mod tests {
         }];
         let request = RestoreRequest {
             snapshot: "/b/s.db".into(),
+            opened: None,
             node: operator_node(),
             member: "drill".into(),
             members,
@@ -278,7 +285,7 @@ mod tests {
         let mut observed = observed(&version, cluster_version);
         change(&mut observed);
         let request = DrillRequest {
-            source: "/b".into(),
+            source: PathBuf::from("/b").into(),
             etcd: None,
             search: None,
             spot_keys: Vec::new(),
@@ -287,7 +294,13 @@ mod tests {
         };
         let path = "/usr/bin/etcd".into();
         let program = EtcdProgram { path, version };
-        plan(&request, stored(), program, observed).map_err(|refusal| refusal.id)
+        let source = Source {
+            place: stored().place,
+            // Whoever plans does not read.
+            file: Arc::new(File::open("/dev/null").unwrap()),
+            layers: Vec::new(),
+        };
+        plan(&request, stored(), source, program, observed).map_err(|refusal| refusal.id)
     }
 
     #[test]

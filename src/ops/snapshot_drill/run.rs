@@ -169,6 +169,7 @@ async fn in_scratch(plan: &DrillPlan, events: &dyn DrillEvents) -> Result<Drille
     };
     let mut world = World {
         nodes: vec![node],
+        snapshot: Some(plan.source.file.clone()),
         ..World::default()
     };
     let progress = |progress| events.progress(progress);
@@ -191,17 +192,14 @@ async fn in_scratch(plan: &DrillPlan, events: &dyn DrillEvents) -> Result<Drille
 }
 
 async fn look(plan: &DrillPlan, server: &Server, timings: Timings) -> Result<Drilled, DrillError> {
-    let path = plan.stored.path.clone();
-    let facts = {
-        let path = path.clone();
-        tokio::task::spawn_blocking(move || file_facts(&path))
-    };
+    let source = plan.source.clone();
+    let facts = tokio::task::spawn_blocking(move || file_facts(&source));
     let facts = facts.await;
     let facts = facts.map_err(|error| DrillError::Lost(error.to_string()))??;
     // A hash of everything takes its time.
     let connection = server.connect(plan.deadline).await?;
     let record = plan.stored.record.as_ref();
-    let checks = compare(&connection, &facts, &path, record).await?;
+    let checks = compare(&connection, &facts, &plan.source, record).await?;
     let mut spotted = Vec::with_capacity(plan.spot_keys.len());
     for key in &plan.spot_keys {
         let at = Revision(facts.hash_kv.revision);

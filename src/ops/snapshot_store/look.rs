@@ -115,7 +115,7 @@ pub fn look(directory: &Path) -> Result<Directory, FileError> {
 ///
 /// # Errors
 /// It or its record can't be read.
-pub fn look_at(path: PathBuf) -> Result<Stored, FileError> {
+pub(super) fn look_at(path: PathBuf) -> Result<Stored, FileError> {
     let failed = |source| FileError {
         doing: "look at",
         path: path.clone(),

@@ -9,7 +9,6 @@ mod remote;
 mod sound;
 
 pub use look::{Directory, State, Stored, StoredUpload, look};
-pub use look::{Directory, State, Stored, look, look_at};
 pub use prune::{Judged, PruneRequest, Pruning, plan};
 pub use remote::look_remote;
 pub use sound::is_sound;
@@ -30,6 +29,20 @@ pub enum LookError {
     /// Nothing says how the store is reached.
     #[error("{0} is in a store, and nothing says how it is reached")]
     NoStore(SnapshotPlace),
+}
+
+/// The newest snapshot of a directory or below a prefix, or the very one that is named.
+///
+/// # Errors
+/// [`LookError`].
+pub async fn newest_at(
+    place: &SnapshotPlace,
+    store: Option<&S3Access>,
+) -> Result<Option<Stored>, LookError> {
+    match place {
+        SnapshotPlace::Path(path) if !path.is_dir() => Ok(Some(look::look_at(path.clone())?)),
+        _ => Ok(look_at(place, store).await?.snapshots.pop()),
+    }
 }
 
 /// Looks at every snapshot of a directory or below a prefix.

@@ -59,7 +59,9 @@ async fn a_person_stops_and_starts_the_service_of_a_member() {
     let after = load(&endpoint, Some(&cluster.tls), "after/", 1, 10).await;
     writes.extend(after.unwrap());
     let endpoints = [endpoint.clone()];
-    verify::acked(&endpoints, Some(&cluster.tls), &writes).await.unwrap();
+    verify::acked(&endpoints, Some(&cluster.tls), &writes)
+        .await
+        .unwrap();
     let found = etcdha_testbed::etcd::connect(&endpoint, Some(&cluster.tls), PATIENCE).await;
     let answer = found
         .unwrap()

@@ -319,6 +319,7 @@ fn recorded_otherwise(snapshot: &Path, dir: &Path) -> PathBuf {
             compact_revision: 49,
             hash: 1,
         },
+        stored: None,
         equal_to: vec!["m1".into()],
     };
     fs::write(record_path(&copy), record.to_json().unwrap()).unwrap();

@@ -14,13 +14,18 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::{Output, Progress, clean};
 use crate::cli::runtime::{block_on, was_signalled};
-use crate::model::parse_duration;
+use crate::model::{SnapshotPlace, parse_duration};
 use crate::ops::Refusal;
 use crate::ops::snapshot_drill::{
     self, ChooseError, DrillError, DrillEvents, DrillPlan, DrillRequest, Drilled, Ended, Phase,
     SpotKey, choose, find_program, observe, write_metrics,
 };
 use crate::ops::snapshot_restore::ObserveError;
+use crate::ops::snapshot_source::SourceRequest;
+
+use super::list::unseen;
+use super::source::{self, Unopened};
+use super::store_args::{self, StoreArgs};
 
 /// Prove that a snapshot works: restore it, boot a real etcd from it, compare, throw it away
 ///
@@ -46,9 +51,13 @@ use crate::ops::snapshot_restore::ObserveError;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct DrillArgs {
-    /// A snapshot, or a directory of snapshots whose newest one is drilled
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    /// A snapshot, or a directory or s3://BUCKET/PREFIX of snapshots whose newest one is drilled
+    #[arg(value_name = "PATH", value_parser = store_args::place())]
+    path: SnapshotPlace,
+
+    /// Secret key that the snapshot is encrypted to, as age-keygen writes it; mode 0600
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    identity: Option<PathBuf>,
 
     /// The etcd to boot [default: the first one in PATH]
     #[arg(long, value_name = "FILE", help_heading = "Target")]
@@ -80,6 +89,9 @@ pub(super) struct DrillArgs {
     /// Say what would be drilled with which etcd, and stop
     #[arg(long, help_heading = "Behaviour")]
     dry_run: bool,
+
+    #[command(flatten)]
+    store: StoreArgs,
 }
 
 fn parse_deadline(text: &str) -> Result<Duration, String> {
@@ -105,7 +117,7 @@ impl DrillArgs {
 
 pub(super) fn run(args: &DrillArgs, output: &Output) -> Outcome {
     let request = args.request();
-    let made = make_plan(&request, output).and_then(|plan| match args.dry_run {
+    let made = make_plan(args, &request, output).and_then(|plan| match args.dry_run {
         true => Ok((plan, None)),
         false => {
             let drilled = drill(&plan, output)?;
@@ -157,19 +169,35 @@ impl DrillArgs {
 
 /// Looks at everything and decides. The program is asked first, before signals are caught: until
 /// then one ends this run at once, and the program with it.
-fn make_plan(request: &DrillRequest, output: &Output) -> Result<DrillPlan, CliError> {
-    let stored = choose(&request.source).map_err(|error| match error {
-        ChooseError::File(error) => CliError::from(error),
+fn make_plan(
+    args: &DrillArgs,
+    request: &DrillRequest,
+    output: &Output,
+) -> Result<DrillPlan, CliError> {
+    let program = find_program(request).map_err(CliError::refusal)?;
+    let store = args.store.access([&args.path])?;
+    let stored = block_on(choose(&request.source, store.as_ref()))?;
+    let stored = stored.map_err(|error| match error {
+        ChooseError::Look(error) => unseen(error),
         ChooseError::Refused(refusal) => refused(refusal),
     })?;
-    let program = find_program(request).map_err(CliError::refusal)?;
-    let progress = output.progress(format!("read {}", stored.path.display()));
+    let source = source::open_at(
+        SourceRequest {
+            place: stored.place.clone(),
+            store,
+            identity: args.identity.clone(),
+            scratch: Some(args.scratch.clone()),
+        },
+        output,
+    )
+    .map_err(Unopened::into_unfit)?;
+    let progress = output.progress(format!("read {}", stored.place));
     let watch = |done: u64, total: u64| {
         progress.length(total);
         progress.position(done.min(total));
         !was_signalled()
     };
-    let observed = block_on(async { observe(request, &stored, &program, &watch) })?;
+    let observed = block_on(async { observe(request, &source, &program, &watch) })?;
     let observed = match observed {
         Ok(observed) => observed,
         Err(error) => {
@@ -181,7 +209,7 @@ fn make_plan(request: &DrillRequest, output: &Output) -> Result<DrillPlan, CliEr
         }
     };
     progress.done();
-    let plan = snapshot_drill::plan(request, stored, program, observed).map_err(refused)?;
+    let plan = snapshot_drill::plan(request, stored, source, program, observed).map_err(refused)?;
     for warning in &plan.warnings {
         output.warn(warning);
     }
@@ -201,10 +229,7 @@ fn drill(plan: &DrillPlan, output: &Output) -> Result<Drilled, CliError> {
     let drilled = block_on(snapshot_drill::drill(plan, &events))?;
     events.ended(drilled.is_ok());
     drilled.map_err(|error| {
-        let shown = CliError::failed(format!(
-            "{} was not proven: {error}",
-            plan.stored.path.display()
-        ));
+        let shown = CliError::failed(format!("{} was not proven: {error}", plan.stored.place));
         let fix = match &error {
             DrillError::TimedOut(_) => "give it more time: --deadline DURATION",
             DrillError::Server(_) => {

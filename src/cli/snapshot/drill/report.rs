@@ -18,7 +18,7 @@ impl Report for PlanReport<'_> {
     fn document(&self) -> impl Serialize {
         let plan = self.0;
         v1::SnapshotDrillPlan {
-            snapshot: plan.stored.path.display().to_string(),
+            snapshot: plan.stored.place.to_string(),
             taken_at: plan.stored.taken_at.to_string(),
             revision: plan.survey.revision,
             size_bytes: plan.survey.image_bytes,
@@ -34,7 +34,7 @@ impl Report for PlanReport<'_> {
 
     fn page(&self, page: &mut Page) {
         let plan = self.0;
-        let path = plan.stored.path.display().to_string();
+        let path = plan.stored.place.to_string();
         page.line(format!(
             "{} drill {}",
             Tone::Strong.paint("Plan:"),
@@ -107,12 +107,12 @@ impl Report for DrillReport<'_> {
         });
         v1::SnapshotDrill {
             proven: drilled.is_proven(),
-            snapshot: plan.stored.path.display().to_string(),
+            snapshot: plan.stored.place.to_string(),
             taken_at: plan.stored.taken_at.to_string(),
             sha256: plan.sha256.clone(),
             size_bytes: plan.survey.image_bytes,
             revision: drilled.hash_kv.revision,
-            keys: drilled.hash_kv.live_keys,
+            keys: drilled.hash_kv.live_keys.unwrap_or_default(),
             hash_kv: drilled.hash_kv.hash,
             etcd: plan.program.path.display().to_string(),
             etcd_version: plan.program.version.to_string(),
@@ -129,7 +129,7 @@ impl Report for DrillReport<'_> {
 
     fn page(&self, page: &mut Page) {
         let Self { plan, drilled, .. } = self;
-        let path = plan.stored.path.display().to_string();
+        let path = plan.stored.place.to_string();
         let path = clean(&path);
         let version = &plan.program.version;
         match drilled.is_proven() {
@@ -158,7 +158,7 @@ impl Report for DrillReport<'_> {
             "{}, revision {}, {} keys, taken {}.",
             bytes(plan.survey.image_bytes),
             count(drilled.hash_kv.revision.unsigned_abs()),
-            count(drilled.hash_kv.live_keys),
+            count(drilled.hash_kv.live_keys.unwrap_or_default()),
             self.age()
         ));
         if !drilled.is_proven() {

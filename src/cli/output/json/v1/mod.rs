@@ -48,10 +48,9 @@ pub use snapshot::{
     SnapshotKey, SnapshotLease, SnapshotMember, SnapshotPrefix, SnapshotStatus,
     SnapshotVerification,
 };
+pub use snapshot_drill::{DrillCheck, DrillSpotKey, SnapshotDrill, SnapshotDrillPlan};
 pub use snapshot_restore::{
     OldData, RestoredClusterMember, SnapshotClusterRestore, SnapshotRestore,
 };
-pub use snapshot_drill::{DrillCheck, DrillSpotKey, SnapshotDrill, SnapshotDrillPlan};
-pub use snapshot_restore::SnapshotRestore;
 pub use topology::TopologyMoveResult;
 pub use version::Version;
