@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -169,14 +169,15 @@ fn an_etcd_that_dies_at_once_has_its_last_words() {
 }
 
 /// A program that never answers, and writes down who it is.
-fn mute() -> (Sandbox, std::path::PathBuf) {
-    let place = tempfile::tempdir().unwrap().keep();
-    let pid = place.join("pid");
+fn mute() -> (Sandbox, PathBuf) {
+    let sandbox = sandbox("");
+    let pid = sandbox.path().join("pid");
     let text = format!(
-        "echo $$ > {0}.new && mv {0}.new {0}\nexec sleep 600\n",
+        "{ANSWERS}echo $$ > {0}.new && mv {0}.new {0}\nexec sleep 600\n",
         pid.display()
     );
-    (sandbox(&text), pid)
+    place(&sandbox, "etcd", text.as_bytes(), 0o755);
+    (sandbox, pid)
 }
 
 fn pid_of(file: &Path) -> u32 {

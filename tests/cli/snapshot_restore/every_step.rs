@@ -16,6 +16,9 @@ const SETTLED: Duration = Duration::from_millis(210);
 
 const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
 
+/// No run makes so many calls of one kind.
+const MOST_CALLS: usize = 200;
+
 struct Case {
     words: &'static str,
     wal: &'static str,
@@ -67,6 +70,7 @@ fn killed_everywhere(case: &Case) {
     let (mut kills, mut unfinished) = (0, 0);
     for call in case.calls {
         for number in 1.. {
+            assert!(number < MOST_CALLS, "{call:?} never ends");
             clear(&sandbox, case);
             let when = format!("{call:?} {number}");
             if let Some(output) = strike(&sandbox.plain_command(&words), *call, number).unwrap() {
