@@ -286,10 +286,10 @@ impl Drop for Pending {
                 return;
             };
             // What is left is told by the next prune.
-            let _ = runtime.block_on(tokio::time::timeout(
-                ABORT_PATIENCE,
-                client.remove_upload(&key, &id),
-            ));
+            let _ = runtime.block_on(async {
+                let removing = client.remove_upload(&key, &id);
+                tokio::time::timeout(ABORT_PATIENCE, removing).await
+            });
         });
         let _ = removing.join();
     }

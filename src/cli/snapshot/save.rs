@@ -32,14 +32,17 @@ use super::store_args::{self, StoreArgs};
 /// next one is asked. The file is hashed as it comes and compared with the server's digest, read
 /// back and verified, and its HashKV is compared with what every member answers. It has its name
 /// only then; the record beside it (FILE.json) says what it is of. Mode 0600: it holds every Secret
-/// of the cluster.
+/// of the cluster. Compressed or encrypted, it is never on a disk under a name before it is. A store
+/// shows it once it is whole and compared with what was sent. docs/backups.md says more.
 ///
-/// Example:
+/// Examples:
 ///   $ etcdha snapshot save /var/backups/etcd/          # etcd-20260203T040506Z.db
 ///   $ etcdha snapshot save before-upgrade.db --endpoint https://10.0.0.2:2379
+///   $ etcdha snapshot save /var/backups/etcd --to s3://etcd-backups/prod --compress zstd \
+///       --recipient age1…
 ///
-/// Exit codes: 0 saved and equal to the cluster, 1 nothing was saved, 3 refused, 5 saved, but members
-/// disagree about the data
+/// Exit codes: 0 saved and equal to the cluster, 1 nothing was saved, or a copy is missing, 3 refused,
+/// 5 saved, but members disagree about the data
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct SaveArgs {

@@ -9,4 +9,7 @@ mod looks;
 mod restore;
 mod save;
 mod save_meanwhile;
+mod schedule;
 mod stage;
+mod store;
+mod store_server;
