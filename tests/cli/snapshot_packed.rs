@@ -20,8 +20,7 @@ fn shell(sandbox: &Sandbox, script: &str) {
 /// A snapshot, packed in every way, and a key for those that are encrypted.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_state();
-    let path = sandbox.path().join("plain.db");
-    etcdha::sys::files::write_atomic(&path, SNAPSHOT, 0o600).unwrap();
+    put(&sandbox, "plain.db", SNAPSHOT);
     shell(
         &sandbox,
         "umask 077; age-keygen -o id 2>/dev/null; age-keygen -o other 2>/dev/null
@@ -31,6 +30,10 @@ fn packed() -> Sandbox {
          age -r \"$(age-keygen -y other)\" -r \"$to\" -o g c; gzip -c f > h",
     );
     sandbox
+}
+
+fn put(sandbox: &Sandbox, name: &str, bytes: &[u8]) {
+    etcdha::sys::files::write_atomic(&sandbox.path().join(name), bytes, 0o600).unwrap();
 }
 
 fn mode(path: &Path, mode: u32) {
@@ -88,7 +91,7 @@ fn damage_and_bombs_end_with_5_and_nothing_is_left() {
         let mut bytes = fs::read(sandbox.path().join(file)).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 0x40;
-        fs::write(sandbox.path().join("flipped"), &bytes).unwrap();
+        put(&sandbox, "flipped", &bytes);
         let told = expect(5, sandbox.run("snapshot verify flipped --identity id"));
         assert!(
             told.stderr.contains("flipped is damaged"),
@@ -96,7 +99,7 @@ fn damage_and_bombs_end_with_5_and_nothing_is_left() {
             told.stderr
         );
         bytes.truncate(middle);
-        fs::write(sandbox.path().join("cut"), &bytes).unwrap();
+        put(&sandbox, "cut", &bytes);
         expect(5, sandbox.run("snapshot status cut --identity id"));
     }
     // More comes out than the record says.

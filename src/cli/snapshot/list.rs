@@ -138,7 +138,7 @@ pub(super) fn item(stored: &Stored) -> v1::SnapshotItem {
 /// A place that can't be looked at.
 pub(super) fn unseen(error: LookError) -> CliError {
     match error {
-        LookError::Store(error) => store_args::refused(error),
+        LookError::Store(error) => store_args::refused(&error),
         LookError::File(_) | LookError::NoStore(_) => CliError::from(error),
     }
 }

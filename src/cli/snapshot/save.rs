@@ -119,7 +119,7 @@ async fn planned(
         ObserveError::File(error) => {
             CliError::from(error).fix("make the directory, or name another place for the snapshot")
         }
-        ObserveError::Store(error) => store_args::refused(error),
+        ObserveError::Store(error) => store_args::refused(&error),
         ObserveError::NoStore(_) => CliError::from(error),
     })?;
     let plan = snapshot_save::plan(request, observed).map_err(CliError::refusal)?;
@@ -160,7 +160,7 @@ fn nothing_saved(error: SaveError) -> CliError {
         SaveError::File(error) => {
             CliError::from(error).fix("make room or name another place, then run it again")
         }
-        SaveError::Store(error) => store_args::refused(error),
+        SaveError::Store(error) => store_args::refused(&error),
         SaveError::AllFailed(failed) => {
             let shown = CliError::failed("no member gave a good snapshot; nothing was saved");
             let shown = failed.iter().fold(shown, |shown, failed| {

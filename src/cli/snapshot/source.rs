@@ -163,7 +163,7 @@ fn explained(error: SourceError) -> CliError {
     match error {
         SourceError::Interrupted => CliError::interrupted(),
         SourceError::Secret(error) => store_args::secret(error),
-        SourceError::Store(error) => store_args::refused(error),
+        SourceError::Store(error) => store_args::refused(&error),
         SourceError::NoStore(_) | SourceError::Missing(_) => CliError::failed(error.to_string())
             .fix("see what is there: etcdha snapshot list s3://BUCKET/PREFIX"),
         SourceError::NotRecorded {

@@ -132,7 +132,7 @@ pub(super) fn secret(error: SecretFileError) -> CliError {
 }
 
 /// What a store refuses, with what may help.
-pub(super) fn refused(error: S3Error) -> CliError {
+pub(super) fn refused(error: &S3Error) -> CliError {
     let fix = match (error.code(), error.status()) {
         (Some("NoSuchBucket"), _) => "make the bucket, or correct its name and --s3-region",
         (Some("RequestTimeTooSkewed"), _) => "synchronise this host's clock",
@@ -143,5 +143,5 @@ pub(super) fn refused(error: S3Error) -> CliError {
         (None, None) => "check --s3-endpoint and --s3-ca, and whether the store runs",
         _ => "run it again; where it fails again, look at the store's own log",
     };
-    CliError::failed(error.to_string()).cause(&error).fix(fix)
+    CliError::failed(error.to_string()).cause(error).fix(fix)
 }

@@ -210,8 +210,10 @@ impl<R: Read> Read for Source<R> {
 fn blame(layers: &[Layer], error: io::Error, bytes: u64) -> UnpackError {
     let is_ours = error
         .get_ref()
-        .is_some_and(|inner| inner.is::<SourceError>());
-    let is_age = error.get_ref().is_some_and(|inner| inner.is::<Changed>());
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<SourceError>);
+    let is_age = error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Changed>);
     let layer = match is_age {
         true => Some(&Layer::Age),
         false => layers.last(),

@@ -281,6 +281,22 @@ async fn a_disk_that_fills_or_is_read_only_is_told_and_nothing_is_left() {
     );
 
     vault.free_disk().unwrap();
+    // It fills while the snapshot, which is here by now, is encrypted.
+    let (_, recipient) = super::store::key(&cluster.dir, "operator");
+    let mut saving = Saving::begin(&cluster, &directory, &["--recipient", &recipient]);
+    assert!(saving.stop_at(1 << 20));
+    vault.fill_disk().unwrap();
+    saving.signal("-CONT");
+    let output = saving.end();
+    assert_eq!(output.status.code(), Some(1), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("pack the snapshot"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(names(&directory), [""; 0]);
+    vault.free_disk().unwrap();
+
     cluster.run_expecting(0, &["snapshot", "save", directory.to_str().unwrap()]);
     assert_eq!(all_are_good(&cluster, &directory), 1);
 

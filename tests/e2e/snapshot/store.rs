@@ -92,7 +92,7 @@ fn json(output: &Output) -> Value {
 }
 
 /// A key pair that age's own program made.
-fn key(directory: &Path, name: &str) -> (PathBuf, String) {
+pub(super) fn key(directory: &Path, name: &str) -> (PathBuf, String) {
     let path = directory.join(format!("{name}.key"));
     run(Command::new("age-keygen").arg("-o").arg(&path)).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -243,8 +243,8 @@ fn damage_is_told(stage: &Stage, place: &str, identity: &str, object: &Path) {
     ];
     stage.expect(5, &words);
     assert!(!data.exists());
-    fs::write(record, kept).unwrap();
-    fs::write(object, whole).unwrap();
+    etcdha::sys::files::write_atomic(&record, &kept, 0o600).unwrap();
+    etcdha::sys::files::write_atomic(object, &whole, 0o600).unwrap();
     stage.expect(0, &["snapshot", "verify", place, "--identity", identity]);
 }
 
