@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::action::Action;
 use super::certificates::{CrlWrite, RequestIssue, RequestSign};
-use super::cluster_restore::{DataSwap, RestoredCluster, WaitStopped};
+use super::cluster_restore::{DataSwap, RestoredCluster, StageData, WaitStopped};
 use super::step::Undo;
 
 fn caught_up(
@@ -62,9 +62,23 @@ fn wait_stopped(f: &mut fmt::Formatter<'_>, wait: &WaitStopped) -> fmt::Result {
     write!(f, "wait until no {what} runs (≤ {longest})")
 }
 
+fn stage_data(f: &mut fmt::Formatter<'_>, stage: &StageData) -> fmt::Result {
+    let place = stage.swap.data_dir.place.display();
+    write!(f, "make its new data beside {place}")
+}
+
+fn wait_restored(f: &mut fmt::Formatter<'_>, cluster: &RestoredCluster) -> fmt::Result {
+    let count = counted(cluster.members.len(), "member");
+    let longest = duration(cluster.deadline_seconds);
+    write!(
+        f,
+        "wait until {count} of the new cluster serve (≤ {longest})"
+    )
+}
+
 fn swap_data(f: &mut fmt::Formatter<'_>, swap: &DataSwap) -> fmt::Result {
     let before = swap.data_dir.before.display();
-    write!(f, "put new data in place, old to {before}")
+    write!(f, "swap data, old to {before}")
 }
 
 fn prove_restored(f: &mut fmt::Formatter<'_>, cluster: &RestoredCluster) -> fmt::Result {
@@ -102,25 +116,13 @@ impl fmt::Display for Action {
                 write!(f, "prepare data directory {}", path.display())
             }
             Self::RestoreDataDir(order) => order.fmt(f),
-            Self::StageData(stage) => {
-                let place = stage.swap.data_dir.place.display();
-                write!(f, "make its new data beside {place}")
-            }
+            Self::StageData(stage) => stage_data(f, stage),
             Self::StopPod(pod) => write!(f, "set {} aside", file_name(&pod.path)),
             Self::StopService { commands } => write!(f, "stop: {}", commands.join(" && ")),
             Self::WaitStopped(wait) => wait_stopped(f, wait),
             Self::SwapData(swap) => swap_data(f, swap),
             Self::StartPod(pod) => write!(f, "put {} back", file_name(&pod.path)),
-            Self::WaitRestored(cluster) => {
-                let (count, longest) = (
-                    counted(cluster.members.len(), "member"),
-                    duration(cluster.deadline_seconds),
-                );
-                write!(
-                    f,
-                    "wait until {count} of the new cluster serve (≤ {longest})"
-                )
-            }
+            Self::WaitRestored(cluster) => wait_restored(f, cluster),
             Self::ProveRestored(cluster) => prove_restored(f, cluster),
             Self::GiveFiles(files) => write!(f, "give keys and data to {}", files.user),
             Self::StartService { commands } => write!(f, "start: {}", commands.join(" && ")),

@@ -121,7 +121,9 @@ impl Receipt {
     /// The file name: sorts by time and says what was done.
     pub fn file_name(&self) -> String {
         let time = self.started_at.strftime("%Y-%m-%dT%H-%M-%S%.3fZ");
-        format!("{time}-{}.json", self.plan.command.replace(' ', "-"))
+        let words = self.plan.command.split_whitespace();
+        let words: Vec<_> = words.map(|word| word.trim_start_matches('-')).collect();
+        format!("{time}-{}.json", words.join("-"))
     }
 
     /// Writes it, whole, mode 0600.

@@ -115,9 +115,7 @@ impl Performer for World {
             Action::WaitStopped(wait) => cluster_restore::wait_stopped(self, wait, progress).await,
             Action::SwapData(swap) => cluster_restore::swap(self, &step.on, swap).await,
             Action::StartPod(pod) => cluster_restore::start(self, &step.on, pod),
-            Action::WaitRestored(cluster) => {
-                cluster_restore::serving(self, cluster, progress).await
-            }
+            Action::WaitRestored(new) => cluster_restore::serving(self, new, progress).await,
             Action::ProveRestored(cluster) => cluster_restore::proven(self, cluster).await,
             Action::GiveFiles(files) => service::give(self, &step.on, files),
             Action::StartService { commands } => Ok(service::ask(&step.on, commands)),

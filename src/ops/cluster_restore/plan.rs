@@ -398,7 +398,7 @@ struct Builder<'a> {
     stages: &'a [StageData],
 }
 
-fn step(on: impl ToString, action: Action) -> Step {
+fn step(on: &(impl ToString + ?Sized), action: Action) -> Step {
     Step {
         on: on.to_string(),
         action,
@@ -691,13 +691,14 @@ fn notes(
     if observed.members.len() == 2 {
         notes.push("Two members vote: losing either stops writes. Grow at once.".to_owned());
     }
-    for seen in &observed.apiservers {
-        if matches!(seen.manifest, FoundManifest::None) {
-            notes.push(format!(
-                "{} has no kube-apiserver in its manifest directory.",
-                seen.name
-            ));
-        }
+    let without = observed.apiservers.iter();
+    let without = without.filter(|seen| matches!(seen.manifest, FoundManifest::None));
+    let without: Vec<_> = without.map(|seen| seen.name.to_string()).collect();
+    if !without.is_empty() {
+        notes.push(format!(
+            "No kube-apiserver in the manifest directory of {}: stop what else uses this etcd yourself.",
+            without.join(", ")
+        ));
     }
     if request.spec.topology == Topology::External {
         notes.push(

@@ -202,8 +202,8 @@ fn everything_that_can_fail_comes_before_the_first_stop() {
         .map(|word| word.split_once(' ').unwrap().1)
         .map(|what| what.split(' ').next().unwrap())
         .collect();
-    let expected = "make make make set set set wait set set set wait put put put put put put wait \
-                    prove: put wait prove: put wait prove: put wait prove:";
+    let expected = "make make make set set set wait set set set wait swap swap swap put put put \
+                    wait prove: put wait prove: put wait prove: put wait prove:";
     assert_eq!(kinds.join(" "), expected, "{words:#?}");
     let notes = planned.plan.notes.join("\n");
     for word in ["no member answers", "clients list anew", "1000005000"] {

@@ -82,7 +82,7 @@ fn a_dry_run_shows_the_whole_plan_and_touches_nothing() {
         "make its new data beside /var/lib/etcd",
         "set etcd.yaml aside",
         "wait until no etcd runs",
-        "put new data in place, old to /var/lib/etcd.etcdha-before-",
+        "swap data, old to /var/lib/etcd.etcdha-before-",
         "prove: HashKV",
         "none: old data is kept",
         "clients list anew",

@@ -14,7 +14,8 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-async fn all_lost_comes_back(release: EtcdRelease) {
+/// Returns how long it took.
+async fn all_lost_comes_back(release: EtcdRelease) -> String {
     let scene = Scene::new(release).await;
     scene.all_is_lost();
     let dry = ["snapshot", "restore", "--cluster", "etcd.db", "--dry-run"];
@@ -30,8 +31,8 @@ async fn all_lost_comes_back(release: EtcdRelease) {
     let report = json(&restored.stdout);
     assert_eq!(report["result"], "restored");
     assert_eq!(report["revision"], scene.revision + BUMP);
-    println!(
-        "recovery on etcd {release:?}: {} s, down {} s",
+    let took = format!(
+        "recovery: {} s, down {} s",
         report["recoverySeconds"], report["downSeconds"]
     );
     scene.is_the_snapshots(&NAMES).await;
@@ -56,16 +57,19 @@ async fn all_lost_comes_back(release: EtcdRelease) {
         refused.stderr
     );
     assert_eq!(client.get("after", None).await.unwrap().count(), 1);
+    took
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_data_is_lost_on_3_4_and_comes_back() {
-    all_lost_comes_back(EtcdRelease::V3_4).await;
+    let took = all_lost_comes_back(EtcdRelease::V3_4).await;
+    println!("{took}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_data_is_lost_on_3_5_and_comes_back() {
-    all_lost_comes_back(EtcdRelease::V3_5).await;
+    let took = all_lost_comes_back(EtcdRelease::V3_5).await;
+    println!("{took}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,9 +231,8 @@ fn steps(scene: &Scene) -> BTreeSet<String> {
 fn run_and_kill(scene: &Scene, at_start: bool, killed_at: &mut BTreeSet<String>) -> bool {
     let mut run = scene.start(&[]);
     while let Some(mark) = run.next() {
-        let step = match (mark, at_start) {
-            (Mark::Started(step), true) | (Mark::Done(step), false) => step,
-            _ => continue,
+        let ((Mark::Started(step), true) | (Mark::Done(step), false)) = (mark, at_start) else {
+            continue;
         };
         if killed_at.insert(step) {
             run.kill();

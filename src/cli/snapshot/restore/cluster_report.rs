@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Page, Report, Table, clean, elapsed};
+use crate::model::MemberSpec;
 use crate::ops::cluster_restore::{ClusterRestoreRequest, Planned};
 use crate::plan::{Action, Applied, Receipt, Step, StepRecord};
 
@@ -64,7 +65,7 @@ impl<'a> ClusterRestoreReport<'a> {
             .map(|step| step.on.clone())
             .collect();
         for member in planned.cluster.members.iter().filter(|_| restores) {
-            let root = request.spec.member(&member.on).map(|m| m.root());
+            let root = request.spec.member(&member.on).map(MemberSpec::root);
             let inside = member.before.strip_prefix("/").unwrap_or(&member.before);
             let is_there = root.is_some_and(|root| root.join(inside).exists());
             let found = (member.on.to_string(), member.before.display().to_string());

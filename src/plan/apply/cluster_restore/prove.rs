@@ -18,6 +18,10 @@ use super::{demand_no_mark, kept};
 /// Pause between two looks.
 const INTERVAL: Duration = Duration::from_millis(300);
 
+/// Longest time of one call while members start: without a leader a read is not answered, and one that
+/// was sent before there was a leader need not be answered later.
+const CALL_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long a proof is tried again while an answer gets lost.
 const PROOF_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,10 +31,11 @@ pub(in crate::plan) async fn serving(
     wanted: &RestoredCluster,
     progress: &dyn Fn(Progress),
 ) -> Result<Outcome, StepError> {
-    let access = world.access()?;
+    let mut access = world.access()?.clone();
+    access.timeout = access.timeout.min(CALL_PATIENCE);
     let begin = Instant::now();
     loop {
-        let Some((member, last)) = first_silent(access, wanted).await else {
+        let Some((member, last)) = first_silent(&access, wanted).await else {
             return Ok(Outcome::Plain);
         };
         if begin.elapsed().as_secs() >= wanted.deadline_seconds {

@@ -63,7 +63,10 @@ pub(in crate::plan) async fn swap(
         files::remove_empty_dir(&data.new)?;
         return Ok(Outcome::Unchanged);
     }
-    stopped::demand(node, swap).await?;
+    // The wait before has seen it end for good; this is for a run that took it over.
+    if stopped::member_runs(node, swap).await?.is_some() {
+        stopped::demand(node, swap).await?;
+    }
     if !data.new.join(MEMBER).is_dir() {
         return Err(StepError::Moved {
             what: data.new.display().to_string(),
