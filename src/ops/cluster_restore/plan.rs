@@ -71,6 +71,7 @@ pub fn plan(request: &ClusterRestoreRequest, observed: &Observed) -> Result<Plan
     if is_proven {
         preflight::not_restored_before(request, observed, &ids)?;
     } else {
+        preflight::beyond_earlier_restores(observed, revisions)?;
         preflight::living(request, observed, &ids, revisions)?;
         room(request, observed, snapshot, &stages)?;
         not_in_the_way(observed, &stages, &ids)?;

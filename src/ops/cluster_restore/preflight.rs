@@ -300,6 +300,35 @@ pub(super) fn living(
     Err(Refusal::new("cluster-lives", what, fix))
 }
 
+/// An earlier restore has moved revisions on, too, and this snapshot is from before: what its cluster
+/// has handed out since then nobody may be left to tell.
+pub(super) fn beyond_earlier_restores(
+    observed: &Observed,
+    revisions: Revisions,
+) -> Result<(), Refusal> {
+    let Revisions { snapshot, first } = revisions;
+    let marks = observed.members.iter().filter_map(|m| m.mark.as_ref());
+    let later = marks.filter(|mark| mark.first_revision > snapshot);
+    let Some(mark) = later.max_by_key(|mark| mark.first_revision) else {
+        return Ok(());
+    };
+    let wanted = mark.first_revision.saturating_add_unsigned(BUMP);
+    if first >= wanted {
+        return Ok(());
+    }
+    let what = format!(
+        "the restored cluster would begin with revision {first}, and since {} revisions from {} on \
+         have been handed out, by a cluster restored from another snapshot: clients would miss \
+         changes without a word",
+        mark.proven_at, mark.first_revision
+    );
+    let fix = format!(
+        "--bump-revision {} --mark-compacted",
+        wanted.saturating_sub(snapshot)
+    );
+    Err(Refusal::new("bump-too-small", what, fix))
+}
+
 /// Revisions that decide.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Revisions {

@@ -402,7 +402,34 @@ fn data_that_was_lost_after_the_proof_is_not_made_of_the_snapshot_again() {
         bump: 2 * BUMP,
         ..self::request()
     };
+    observed.snapshot = self::observed(&next).snapshot;
     plan(&next, &observed).unwrap();
+}
+
+#[test]
+fn an_older_snapshot_begins_beyond_what_an_earlier_restore_has_handed_out() {
+    let request = request();
+    let mut observed = after_the_proof(&request);
+    observed.living.clear();
+    // Another snapshot, older than the restored one.
+    if let Ok(contents) = &mut observed.snapshot.contents {
+        contents.sha256 = "fedcba98765432100123".into();
+        contents.survey.revision = REVISION - 1000;
+    }
+    let foretold = observed.snapshot.foretold.as_mut().unwrap();
+    foretold.current_revision -= 1000;
+    let refusal = plan(&request, &observed).unwrap_err();
+    assert_eq!(refusal.id, "bump-too-small");
+    assert!(
+        refusal.fix.contains("--bump-revision 2000001000"),
+        "{}",
+        refusal.fix
+    );
+    // One that was taken after that restore has seen its revisions.
+    if let Ok(contents) = &mut observed.snapshot.contents {
+        contents.survey.revision = REVISION + 1_000_000_100;
+    }
+    plan(&request, &observed).unwrap();
 }
 
 #[test]
