@@ -1,7 +1,7 @@
 //! `snapshot restore --cluster`: every member of a cluster from one snapshot, as one plan.
 //!
-//! What is looked at is in `observe.rs` and `etcd_pod.rs`, what refuses it in `preflight.rs`, the order of
-//! steps in `plan.rs`.
+//! What is looked at is in `observe.rs` and `etcd_pod.rs`, what refuses it in `preflight.rs`, what is
+//! made on every host in `stages.rs`, the order of steps in `plan.rs`.
 //!
 //! A restore is known by the ids that the snapshot, the first revision and the members give its
 //! cluster: they tell on every host whether what lies there is this restore's. Once the members have
@@ -9,10 +9,12 @@
 //! back, and the snapshot is not restored a second time under the same ids.
 
 mod etcd_pod;
+mod notes;
 mod observe;
 mod observed;
 mod plan;
 mod preflight;
+mod stages;
 #[cfg(test)]
 mod tests;
 
