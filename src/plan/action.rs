@@ -256,7 +256,7 @@ impl Action {
             Self::WriteFile(_) | Self::AddLearner { .. } => Undo::Exact,
             Self::PrepareDataDir { .. } | Self::RestoreDataDir(_) => Undo::Exact,
             Self::StageData(_) | Self::StopPod(_) | Self::SwapData(_) => Undo::Exact,
-            Self::StopService { .. } => Undo::BestEffort("start it by hand"),
+            Self::StopService { .. } => Undo::BestEffort("its service stays stopped"),
             Self::StartPod(StartPod {
                 member: Some(_), ..
             }) => Undo::Exact,

@@ -271,7 +271,7 @@ async fn go_back(
 /// What the steps that were taken back have left behind all the same.
 fn kept(receipt: &Receipt, undone: &[usize]) -> Vec<&'static str> {
     let of_step = |number: &usize| match receipt.plan.steps[number - 1].action.undo() {
-        Undo::BestEffort(what) if what.ends_with("kept") => Some(what),
+        Undo::BestEffort(what) if what.ends_with("kept") || what.contains(" stays ") => Some(what),
         _ => None,
     };
     let mut kept: Vec<_> = undone.iter().rev().filter_map(of_step).collect();
