@@ -161,3 +161,189 @@ fn put_log_back(node: &LocalNode, swap: &DataSwap, wal: Option<&Local>) -> Resul
     move_all(&wal.before, &wal.place, is_of_a_log)?;
     Ok(files::remove_empty_dir(&wal.before)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClusterId, MemberId};
+
+    const HEAD: &[u8] = include_bytes!("../../../../tests/data/restores/restore-3.5.wal.head");
+    const SEGMENT: &str = "0000000000000000-0000000000000000.wal";
+
+    /// A host with old data and, beside it, new data; the log has a directory of its own or not.
+    struct Bench {
+        _root: tempfile::TempDir,
+        world: World,
+        swap: DataSwap,
+        has_wal: bool,
+    }
+
+    fn places(place: &str) -> SwapPlaces {
+        SwapPlaces {
+            place: place.into(),
+            new: format!("{place}.new").into(),
+            before: format!("{place}.before").into(),
+        }
+    }
+
+    impl Bench {
+        fn new(has_wal: bool) -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let node = LocalNode {
+                name: "m1".parse().unwrap(),
+                root: root.path().to_owned(),
+            };
+            let bench = Self {
+                world: World {
+                    nodes: vec![node],
+                    backup_dir: "/state".into(),
+                    ..World::default()
+                },
+                swap: DataSwap {
+                    member_id: MemberId(0xbdd9_228d_0ad6_358c),
+                    cluster_id: ClusterId(0x2619_acb4_877e_7ec8),
+                    data_dir: places("/data"),
+                    wal_dir: has_wal.then(|| places("/log")),
+                    owner: None,
+                    is_new: false,
+                    // Nothing listens there.
+                    peer_url: "http://127.0.0.1:1".parse().unwrap(),
+                    is_service: false,
+                },
+                _root: root,
+                has_wal,
+            };
+            bench.write("/data/member/snap/db", b"old");
+            bench.write("/data/lost+found/x", b"");
+            bench.write("/data.new/member/snap/db", b"new");
+            let (old, new) = match has_wal {
+                true => ("/log", "/log.new"),
+                false => ("/data/member/wal", "/data.new/member/wal"),
+            };
+            bench.write(&format!("{old}/old.wal"), b"old");
+            bench.write(&format!("{new}/{SEGMENT}"), HEAD);
+            bench
+        }
+
+        fn node(&self) -> &LocalNode {
+            &self.world.nodes[0]
+        }
+
+        fn write(&self, path: &str, bytes: &[u8]) {
+            let local = self.node().local(Path::new(path));
+            files::ensure_dir(local.parent().unwrap(), 0o755).unwrap();
+            files::write_atomic(&local, bytes, 0o600).unwrap();
+        }
+
+        fn read(&self, path: &str) -> String {
+            let found = self.node().read(Path::new(path)).unwrap();
+            found.map_or("none".into(), |bytes| String::from_utf8(bytes).unwrap())
+        }
+
+        fn has(&self, path: &str) -> bool {
+            self.node().local(Path::new(path)).exists()
+        }
+
+        fn swap(&self) -> Outcome {
+            runtime()
+                .block_on(swap(&self.world, "m1", &self.swap))
+                .unwrap()
+        }
+
+        fn is_swapped(&self) {
+            assert!(holds_new(self.node(), &self.swap).unwrap());
+            assert_eq!(self.read("/data/member/snap/db"), "new");
+            assert_eq!(self.read("/data.before/member/snap/db"), "old");
+            assert!(!self.has("/data.new") && !self.has("/log.new"));
+            assert!(self.has("/data/lost+found/x"));
+            if self.has_wal {
+                assert_eq!(self.read("/log.before/old.wal"), "old");
+                assert!(self.has(&format!("/log/{SEGMENT}")));
+            }
+        }
+
+        fn take_back(&self) {
+            let taken = take_back(&self.world, "m1", &self.swap);
+            runtime().block_on(taken).unwrap();
+            assert_eq!(self.read("/data/member/snap/db"), "old");
+            assert!(!self.has("/data.before") && !self.has("/log.before"));
+            let log = if self.has_wal {
+                "/log"
+            } else {
+                "/data/member/wal"
+            };
+            assert_eq!(self.read(&format!("{log}/old.wal")), "old");
+            assert!(!self.has(&format!("{log}/{SEGMENT}")));
+        }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn old_and_new_data_change_places_and_back() {
+        for has_wal in [false, true] {
+            let bench = Bench::new(has_wal);
+            assert_eq!(bench.swap(), Outcome::Plain);
+            bench.is_swapped();
+            assert_eq!(bench.swap(), Outcome::Unchanged);
+            bench.is_swapped();
+            bench.take_back();
+            bench.take_back();
+        }
+    }
+
+    #[test]
+    fn wherever_a_run_is_killed_the_next_goes_on_or_back() {
+        // Each kill leaves one move more done.
+        let moves = [
+            ("/data/member", "/data.before/member"),
+            ("/log/old.wal", "/log.before/old.wal"),
+            ("/log.new/SEGMENT", "/log/SEGMENT"),
+        ];
+        for done in 0..=moves.len() {
+            for goes_on in [true, false] {
+                let bench = Bench::new(true);
+                for (from, to) in &moves[..done] {
+                    let local = |path: &str| {
+                        let path = path.replace("SEGMENT", SEGMENT);
+                        bench.node().local(Path::new(&path))
+                    };
+                    files::ensure_dir(local(to).parent().unwrap(), 0o700).unwrap();
+                    files::rename(&local(from), &local(to)).unwrap();
+                }
+                if goes_on {
+                    bench.swap();
+                    bench.is_swapped();
+                }
+                bench.take_back();
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_proven_is_never_taken_back() {
+        let bench = Bench::new(false);
+        bench.swap();
+        let mark = crate::plan::cluster_restore::RestoreMark {
+            cluster_id: bench.swap.cluster_id,
+            snapshot_sha256: String::new(),
+            first_revision: 1,
+            hash_kv: 1,
+            proven_at: jiff::Timestamp::UNIX_EPOCH,
+            old_data: "/data.before".into(),
+        };
+        bench.write("/state/restored.json", &serde_json::to_vec(&mark).unwrap());
+        let taken = take_back(&bench.world, "m1", &bench.swap);
+        let error = runtime().block_on(taken).unwrap_err();
+        assert!(
+            error.to_string().contains("clients write to it since"),
+            "{error}"
+        );
+        bench.is_swapped();
+    }
+}
