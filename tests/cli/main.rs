@@ -11,6 +11,7 @@ mod certs_show;
 mod cfssl;
 mod config;
 mod docs;
+mod frontend;
 mod harness;
 mod init;
 mod kubeadm;
