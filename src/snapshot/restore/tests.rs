@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::datadir::bolt::{Image, Writer};
-use crate::snapshot::HashKv;
 use crate::datadir::{Founding, FoundingMember};
+use crate::snapshot::HashKv;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
 
@@ -47,16 +47,20 @@ fn restored(snapshot: &[u8], edit: &Edit<'_>) -> (Vec<u8>, Rewritten) {
     let bytes = sink.into_inner();
     let seen = survey(&image, &|_| true).unwrap();
     assert_eq!(rewritten.read, seen.content);
-    let proven = prove(
-        &Image::open(bytes.as_slice()).unwrap(),
-        &rewritten,
-        &|_| true,
-    )
+    let proven = prove(&Image::open(bytes.as_slice()).unwrap(), &rewritten, &|_| {
+        true
+    })
     .unwrap();
     let foretold = foretell_hash_kv(&image, edit.first_revision, &|_| true).unwrap();
     // Not everyone counts keys.
     let live_keys = proven.live_keys.and(foretold.live_keys);
-    assert_eq!(HashKv { live_keys, ..foretold }, proven);
+    assert_eq!(
+        HashKv {
+            live_keys,
+            ..foretold
+        },
+        proven
+    );
     (bytes, rewritten)
 }
 
