@@ -60,6 +60,20 @@ impl Branch {
         Ok((found.child, referrer))
     }
 
+    /// True where every element can be read, in order and without overlap: for a root that was not begun.
+    pub(super) fn is_sound(&self) -> bool {
+        let (mut floor, mut previous) = (self.floor, 0..0);
+        (self.next..self.count).all(|element| {
+            let Ok(found) = branch_element(&self.page, element, floor) else {
+                return false;
+            };
+            let is_after =
+                element == 0 || self.page[found.key.clone()] > self.page[Range::clone(&previous)];
+            (floor, previous) = (found.key.end, found.key);
+            is_after
+        })
+    }
+
     /// The key of the child that was entered last.
     fn current_key(&self) -> &[u8] {
         &self.page[self.previous.clone()]

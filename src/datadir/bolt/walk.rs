@@ -151,6 +151,10 @@ impl<'a, R: ReadAt> Walk<'a, R> {
         let Some(root) = probe.stack.pop() else {
             return Ok(vec![self]);
         };
+        // A section begins where it knows nothing of the elements before.
+        if !root.is_sound() {
+            return Ok(vec![self]);
+        }
         self.root = None;
         let parts = parts.clamp(1, root.count);
         let bound = |part: u16| {
