@@ -1,5 +1,10 @@
 //! Snapshots that were packed by other programs: zstd, gzip and age of Debian.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the programs of zstd, gzip and age are what it is held against"
+)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
