@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use etcdha::cli;
 
 fn main() -> ExitCode {
+    etcdha::sys::process::leave_no_core();
     let command_line = match cli::parse(std::env::args_os()) {
         Ok(command_line) => command_line,
         Err(answered) => return answered.into(),

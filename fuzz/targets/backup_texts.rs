@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use etcdha::model::SnapshotPlace;
+use etcdha::model::{Readings, SnapshotPlace, render_metrics};
 use etcdha::s3::S3Credentials;
 use etcdha::snapshot::packing::{Compression, Identities, recipients};
 use etcdha::snapshot::schedule::{Cadence, Metrics};
@@ -16,11 +16,14 @@ fuzz_target!(|text: &str| {
     }
     let _ = Identities::parse(text);
     let _ = S3Credentials::parse(text);
-    if let Ok(metrics) = Metrics::parse(text) {
-        assert_eq!(Metrics::parse(&metrics.encode()).as_ref(), Ok(&metrics));
-    }
+    let metrics = Metrics::of(&Readings::parse(text));
+    let written = render_metrics(&metrics.list());
+    assert_eq!(Metrics::of(&Readings::parse(&written)), metrics);
     if let Ok(place) = SnapshotPlace::parse(text.as_ref()) {
-        assert_eq!(SnapshotPlace::parse(place.to_string().as_ref()).as_ref(), Ok(&place));
+        assert_eq!(
+            SnapshotPlace::parse(place.to_string().as_ref()).as_ref(),
+            Ok(&place)
+        );
     }
     if let Ok(compression) = text.parse::<Compression>() {
         assert_eq!(compression.to_string().parse(), Ok(compression));

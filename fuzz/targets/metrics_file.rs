@@ -3,8 +3,8 @@
 
 #![no_main]
 
+use etcdha::model::Readings;
 use etcdha::ops::snapshot_drill::SpotKey;
-use etcdha::sys::metrics_file::Readings;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -21,8 +21,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getppid, kill_process, set_parent_process_death_signal,
-    setrlimit,
+    Pid, Resource, Rlimit, Signal, getppid, getrlimit, kill_process,
+    set_parent_process_death_signal, setrlimit,
 };
 
 use super::files::{FileError, failed};
@@ -187,6 +187,16 @@ pub fn become_program(parent: u32, program: &Path, words: &[OsString]) -> FileEr
     let result: io::Result<()> = replace();
     let error = result.err();
     failed("start", program)(error.unwrap_or_else(|| io::Error::other("it came back")))
+}
+
+/// Lets this process leave no core file, whatever ends it: its memory may hold private keys.
+pub fn leave_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: getrlimit(Resource::Core).maximum,
+    };
+    // A limit may always be lowered.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 /// The first executable file of this name in a list of directories such as `PATH`.

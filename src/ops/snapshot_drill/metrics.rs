@@ -4,8 +4,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::model::{Metric, MetricKind, Readings};
 use crate::sys::files::FileError;
-use crate::sys::metrics_file::{self, Metric, MetricKind, Readings};
+use crate::sys::metrics_file;
 
 use super::plan::DrillPlan;
 use super::run::Drilled;

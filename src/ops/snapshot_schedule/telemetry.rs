@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::model::render_metrics;
 use crate::snapshot::schedule::Metrics;
-use crate::sys::files::{self, FileError};
-use crate::sys::http_serve;
-
-/// Mode of the file: node_exporter runs as another user, and nothing in it is secret.
-const MODE: u32 = 0o644;
+use crate::sys::files::FileError;
+use crate::sys::{http_serve, metrics_file};
 
 /// Where metrics go.
 #[derive(Clone, Debug, Default)]
@@ -41,13 +39,10 @@ impl Telemetry {
     /// # Errors
     /// The file can't be read.
     pub fn begin(file: Option<PathBuf>) -> Result<Self, TelemetryError> {
-        let found = file.as_deref().map(files::read_optional).transpose()?;
-        let text = found
-            .flatten()
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        let metrics = text.and_then(|text| Metrics::parse(&text).ok());
+        let found = file.as_deref().map(metrics_file::read).transpose()?;
+        let metrics = found.as_ref().map(Metrics::of).unwrap_or_default();
         Ok(Self {
-            metrics: Arc::new(Mutex::new(metrics.unwrap_or_default())),
+            metrics: Arc::new(Mutex::new(metrics)),
             file,
         })
     }
@@ -64,7 +59,7 @@ impl Telemetry {
     pub fn tell(&self, metrics: Metrics) -> Result<(), TelemetryError> {
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = metrics;
         if let Some(path) = &self.file {
-            files::write_atomic(path, metrics.encode().as_bytes(), MODE)?;
+            metrics_file::write(path, &metrics.list())?;
         }
         Ok(())
     }
@@ -78,7 +73,7 @@ impl Telemetry {
         let listener = listener.map_err(|source| TelemetryError::Listen { address, source })?;
         let telemetry = self.clone();
         let texts = move |path: &str| match path {
-            "/metrics" => Some(telemetry.now().encode()),
+            "/metrics" => Some(render_metrics(&telemetry.now().list())),
             "/healthz" => Some("ok\n".to_owned()),
             _ => None,
         };

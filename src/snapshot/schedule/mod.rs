@@ -4,4 +4,4 @@ mod cadence;
 mod metrics;
 
 pub use cadence::{Cadence, CadenceError};
-pub use metrics::{Metrics, MetricsError};
+pub use metrics::Metrics;
