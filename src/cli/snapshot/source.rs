@@ -90,18 +90,18 @@ impl From<CliError> for Unopened {
 
 /// Opens the snapshot, with a word about how far it is where it has to be fetched or unpacked.
 pub(super) fn open(args: &SourceArgs, output: &Output) -> Result<Source, Unopened> {
-    open_at(args.request()?, output)
+    open_at(&args.request()?, output)
 }
 
 /// As [`open`], for a place that was found on the way.
-pub(super) fn open_at(request: SourceRequest, output: &Output) -> Result<Source, Unopened> {
+pub(super) fn open_at(request: &SourceRequest, output: &Output) -> Result<Source, Unopened> {
     let mut shown = Shown {
         output,
         place: request.place.to_string(),
         running: None,
     };
     // On the runtime, since that is what hears signals.
-    let opened = block_on(snapshot_source::open(&request, |opening| {
+    let opened = block_on(snapshot_source::open(request, |opening| {
         shown.tell(opening);
         !was_signalled()
     }))?;

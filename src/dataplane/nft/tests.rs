@@ -113,7 +113,7 @@ fn a_table_that_somebody_changed_is_made_anew() {
             parts.rules.push(table::Rule {
                 chain: "output".into(),
                 expressions: None,
-            })
+            });
         },
         |parts| {
             parts.chains.pop_first();

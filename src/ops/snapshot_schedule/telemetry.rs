@@ -85,12 +85,13 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::files;
 
     #[test]
     fn counts_go_on_from_run_to_run_and_a_foreign_file_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("etcdha.prom");
-        files::write_atomic(&path, b"node_load1 0.3\n", MODE).unwrap();
+        files::write_atomic(&path, b"node_load1 0.3\n", 0o644).unwrap();
         for run in 1..=3 {
             let telemetry = Telemetry::begin(Some(path.clone())).unwrap();
             let mut metrics = telemetry.now();

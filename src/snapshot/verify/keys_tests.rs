@@ -47,7 +47,7 @@ fn kept(changes: &[Change], compacted: Option<i64>) -> Vec<(RevisionKey, Change)
     let Some(compacted) = compacted else {
         return all;
     };
-    let old = all.iter().filter(|(at, _)| at.main <= compacted).cloned();
+    let old = all.iter().filter(|(at, _)| at.main <= compacted).copied();
     let old: Vec<_> = old.collect();
     all.retain(|(at, (key, is_delete, _))| {
         let is_last = !old

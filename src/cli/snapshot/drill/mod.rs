@@ -182,7 +182,7 @@ fn make_plan(
         ChooseError::Refused(refusal) => refused(refusal),
     })?;
     let source = source::open_at(
-        SourceRequest {
+        &SourceRequest {
             place: stored.place.clone(),
             store,
             identity: args.identity.clone(),
