@@ -18,6 +18,7 @@ const SMALLEST_PAGE: u64 = 512;
 pub struct Receiver<W> {
     file: W,
     hash: Sha256,
+    checksum: u32,
     image_bytes: u64,
     // The last bytes so far: hashed only once others follow.
     tail: Vec<u8>,
@@ -32,6 +33,8 @@ pub struct Received {
     pub digest: [u8; DIGEST_BYTES],
     /// SHA-256 of the whole file, the digest included.
     pub file_digest: [u8; DIGEST_BYTES],
+    /// CRC-32C of the image, for those who read it back.
+    pub checksum: u32,
 }
 
 /// What came is not the whole snapshot.
@@ -60,6 +63,7 @@ impl<W: Write> Receiver<W> {
         Self {
             file,
             hash: Sha256::new(),
+            checksum: 0,
             image_bytes: 0,
             tail: Vec::with_capacity(DIGEST_BYTES),
         }
@@ -75,6 +79,7 @@ impl<W: Write> Receiver<W> {
             let (body, tail) = piece.split_at(piece.len() - DIGEST_BYTES);
             self.hash_tail(DIGEST_BYTES);
             self.hash.update(body);
+            self.checksum = crc32c::crc32c_append(self.checksum, body);
             self.image_bytes += body.len() as u64;
             self.tail.extend_from_slice(tail);
         } else {
@@ -89,6 +94,7 @@ impl<W: Write> Receiver<W> {
     fn hash_tail(&mut self, count: usize) {
         let count = count.min(self.tail.len());
         self.hash.update(&self.tail[..count]);
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.tail[..count]);
         self.image_bytes += count as u64;
         self.tail.drain(..count);
     }
@@ -117,6 +123,7 @@ impl<W: Write> Receiver<W> {
                 image_bytes,
                 digest,
                 file_digest: whole.finalize().into(),
+                checksum: self.checksum,
             },
         ))
     }

@@ -121,8 +121,7 @@ impl Pass {
     }
 
     fn count(&mut self, entry: &Entry<'_>) {
-        self.content.add(entry.key);
-        self.content.add(entry.value);
+        self.content.add(entry.both);
         self.entries += 1;
     }
 }

@@ -204,6 +204,7 @@ pub(super) fn run(args: &VerifyArgs, output: &Output) -> Outcome {
     let options = VerifyOptions {
         skip_hash_check: args.skip_hash_check,
         count_live: true,
+        known: None,
     };
     let source = match open(&args.source, output) {
         Ok(source) => source,

@@ -12,6 +12,8 @@ pub struct Entry<'a> {
     pub key: &'a [u8],
     /// Its value.
     pub value: &'a [u8],
+    /// Both, as they lie one behind the other.
+    pub both: &'a [u8],
     /// The page it is on; 0 for a page inside the list of buckets.
     pub page: u64,
     /// Its number on the page, from 0.

@@ -209,7 +209,8 @@ impl<'a, R: ReadAt> Walk<'a, R> {
             let bytes = &self.inline.unwrap_or(self.window.bytes())[leaf.place.clone()];
             Step::Entry(Entry {
                 key: &bytes[found.key.clone()],
-                value: &bytes[found.value],
+                value: &bytes[found.value.clone()],
+                both: &bytes[found.key.start..found.value.end],
                 page: leaf.id,
                 element: u32::from(found.element),
                 offset: leaf.offset + element_start(found.element) as u64,

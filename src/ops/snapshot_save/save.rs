@@ -10,7 +10,7 @@ use crate::cluster::ClusterAccess;
 use crate::datadir::bolt::Image;
 use crate::model::SnapshotPlace;
 use crate::s3::{S3Access, S3Error};
-use crate::snapshot::verify::{Severity, Verification, VerifyOptions, verify};
+use crate::snapshot::verify::{KnownImage, Severity, Verification, VerifyOptions, verify};
 use crate::snapshot::{
     HashKv, Received, RecordedCluster, RecordedFile, RecordedHash, RecordedMember, SnapshotError,
     SnapshotRecord, StorageVersion, current_revision, hash_kv_compacted_at,
@@ -145,7 +145,8 @@ async fn attempt(
             None => Vec::new(),
         }
     };
-    let (answers, verification) = tokio::join!(asking, read_back(&spool, plan.spool.path()));
+    let (answers, verification) =
+        tokio::join!(asking, read_back(&spool, plan.spool.path(), &received));
     let verification = verification?;
     let contents = verification.contents.as_ref();
     let contents = contents.filter(|_| verification.is_restorable());
@@ -188,15 +189,26 @@ fn complaint(verification: &Verification) -> String {
 
 /// Makes the file durable, and beside that verifies what can be read back. The file stays with the caller: ended
 /// by a signal, it goes at once, however long the thread still reads.
-async fn read_back(spool: &Spool, path: &Path) -> Result<Verification, AttemptError> {
+async fn read_back(
+    spool: &Spool,
+    path: &Path,
+    received: &Received,
+) -> Result<Verification, AttemptError> {
     let path = path.to_owned();
+    let options = VerifyOptions {
+        known: Some(KnownImage {
+            checksum: received.checksum,
+            sha256: received.digest,
+        }),
+        ..VerifyOptions::default()
+    };
     let file = spool.handle().map_err(AttemptError::File)?;
     // What has no name will not stay.
     let stays = matches!(spool, Spool::Named(_));
     on_a_thread(move || {
         let (synced, verified) = thread::scope(|scope| {
             let syncing = scope.spawn(|| if stays { file.sync_all() } else { Ok(()) });
-            let verified = verify(&file, VerifyOptions::default());
+            let verified = verify(&file, options);
             let synced = syncing.join();
             (
                 synced.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),

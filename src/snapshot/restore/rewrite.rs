@@ -122,13 +122,11 @@ impl<W: Write + Seek> Copy<'_, W> {
                 }
                 let is_replaced = added.peek().is_some_and(|(key, _)| key == entry.key);
                 if edit.keeps && !is_replaced {
-                    self.unchanged.add(entry.key);
-                    self.unchanged.add(entry.value);
+                    self.unchanged.add(entry.both);
                     self.writer.put(entry.key, entry.value)?;
                 } else {
                     self.settle();
-                    self.read.add(entry.key);
-                    self.read.add(entry.value);
+                    self.read.add(entry.both);
                 }
             }
             self.settle();

@@ -177,8 +177,7 @@ impl<'f> Contents<'f> {
                 }
             };
             self.entries += 1;
-            self.content.add(entry.key);
-            self.content.add(entry.value);
+            self.content.add(entry.both);
             if let Err((rule, message)) = self.entry(name, &entry, hasher.as_deref_mut()) {
                 self.findings.push(
                     Severity::Error,

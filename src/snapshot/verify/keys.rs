@@ -136,8 +136,7 @@ impl Section {
         }
         self.entries += 1;
         self.last = revision.main;
-        self.content.add(entry.key);
-        self.content.add(entry.value);
+        self.content.add(entry.both);
         let is_orphan = is_put && pass.leases.lacks(change.lease);
         let orphan = is_orphan.then_some((change.lease, entry.offset));
         let Some(compacted) = pass.marks.finished_compaction else {
@@ -148,8 +147,7 @@ impl Section {
             };
         };
         if revision.main > compacted {
-            self.recent.add(entry.key);
-            self.recent.add(entry.value);
+            self.recent.add(entry.both);
             let last = Last {
                 is_alive: is_put,
                 orphan,
@@ -164,8 +162,7 @@ impl Section {
                 false => Err(Setback::Unsound),
             };
         }
-        self.old.add(entry.key);
-        self.old.add(entry.value);
+        self.old.add(entry.both);
         self.old_entries += 1;
         if let Some((lease, offset)) = orphan {
             let digest = digester.digest(change.key);
@@ -247,8 +244,7 @@ fn survivors<R: ReadAt + Sync>(
             }
             let change = KeyValueRef::parse(entry.value).map_err(|_| Setback::Unsound)?;
             if !revision.is_tombstone && !changed.contains_key(&digester.digest(change.key)) {
-                kept.0.add(entry.key);
-                kept.0.add(entry.value);
+                kept.0.add(entry.both);
                 kept.1 += 1;
             }
         }

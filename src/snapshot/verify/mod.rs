@@ -17,7 +17,7 @@ use std::thread;
 use contents::Contents;
 use finding::Findings;
 
-use super::digest::digest;
+use super::digest::{checksum, digest};
 use super::error::SnapshotError;
 use super::hash_kv::HashKv;
 use super::marks::Marks;
@@ -33,8 +33,20 @@ pub use rule::Rule;
 pub struct VerifyOptions {
     /// A digest that is missing or does not fit is a warning only: for the copy of a database file.
     pub skip_hash_check: bool,
+    /// The image as it was when its SHA-256 was computed: that is not done again where it has this checksum
+    /// still.
+    pub known: Option<KnownImage>,
     /// The keys that are alive are to be counted even where that takes a map of all of them.
     pub count_live: bool,
+}
+
+/// An image whose SHA-256 was computed before.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownImage {
+    /// CRC-32C of it.
+    pub checksum: u32,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
 }
 
 /// What was found.
@@ -119,7 +131,7 @@ pub fn verify<R: ReadAt + Sync>(
     let (sha256, contents) = thread::scope(|scope| {
         // Reading front to back also brings in the pages that the walk wants next.
         let sha256 = scope.spawn(|| match image.trailer() {
-            Trailer::Digest(_) => digest(source, bytes).map(Some),
+            Trailer::Digest(_) => sha256_of(source, bytes, options.known).map(Some),
             Trailer::Absent | Trailer::Unknown { .. } => Ok(None),
         });
         let contents = Contents::read(&image, options.count_live, &mut findings, &|_| true);
@@ -144,6 +156,17 @@ pub fn verify<R: ReadAt + Sync>(
         Err(ExamineError::Interrupted) => None,
     };
     Ok(summary(file_bytes, sha256, findings, contents))
+}
+
+fn sha256_of<R: ReadAt>(
+    source: &R,
+    bytes: u64,
+    known: Option<KnownImage>,
+) -> std::io::Result<[u8; 32]> {
+    match known {
+        Some(known) if checksum(source, bytes)? == known.checksum => Ok(known.sha256),
+        _ => digest(source, bytes),
+    }
 }
 
 /// Why an image was not read to its end.
