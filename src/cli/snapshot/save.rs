@@ -250,6 +250,7 @@ impl Report for SavedReport<'_> {
             copies,
             missing,
             record,
+            transfer,
             proof,
             failed,
         } = self.0;
@@ -273,6 +274,7 @@ impl Report for SavedReport<'_> {
                 })
                 .collect(),
             record: record.clone(),
+            transfer_seconds: transfer.as_secs_f64(),
             proven: proof.different.is_empty() && !proof.equal.is_empty(),
             different: proof.different.clone(),
             not_compared: told(&proof.silent),

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -62,6 +63,8 @@ pub struct Saved {
     pub missing: Vec<(SnapshotPlace, String)>,
     /// The record.
     pub record: SnapshotRecord,
+    /// How long the bytes took to come.
+    pub transfer: Duration,
     /// What the comparison with the members gave.
     pub proof: Proof,
     /// Members that failed before one did not.
@@ -112,6 +115,7 @@ pub async fn save(
 /// A whole snapshot that has no name yet.
 struct Good {
     spool: Spool,
+    transfer: Duration,
     received: Received,
     version: StorageVersion,
     hash: HashKv,
@@ -130,7 +134,9 @@ async fn attempt(
     events: &dyn SaveEvents,
 ) -> Result<Good, AttemptError> {
     let progress = |transfer| events.transferred(transfer);
+    let since = Instant::now();
     let fetched = fetch(candidate, access, &plan.spool, &progress).await;
+    let transfer = since.elapsed();
     let (spool, received) = fetched.map_err(|error| match error {
         FetchError::File(error) => AttemptError::File(error),
         other => AttemptError::Member(other.to_string()),
@@ -173,6 +179,7 @@ async fn attempt(
     }
     Ok(Good {
         spool,
+        transfer,
         received,
         version,
         hash,
@@ -295,6 +302,7 @@ async fn keep(
         copies,
         missing,
         record,
+        transfer: good.transfer,
         proof: good.proof,
         failed,
     })

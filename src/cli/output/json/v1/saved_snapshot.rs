@@ -36,6 +36,8 @@ pub struct SnapshotSaved {
     pub missing: Vec<PlaceReason>,
     /// Its record, which is beside it as well.
     pub record: SnapshotRecord,
+    /// How long the bytes took to come, in seconds.
+    pub transfer_seconds: f64,
     /// True where every member that could be compared, and at least one, has the snapshot's HashKV.
     pub proven: bool,
     /// Members with another HashKV.
