@@ -13,3 +13,4 @@ mod schedule;
 mod stage;
 mod store;
 mod store_server;
+mod store_tls;

@@ -68,6 +68,10 @@ impl StoreServer {
         }
     }
 
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
     /// What reaches it, as variables of the environment.
     pub(super) fn variables(&self) -> [(&'static str, String); 3] {
         [
