@@ -117,6 +117,16 @@ impl SnapshotPlace {
 }
 
 impl ObjectPlace {
+    /// The prefix that the object is below.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let key = self.key.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        Self {
+            bucket: self.bucket.clone(),
+            key: key.to_owned(),
+        }
+    }
+
     /// The object of this name below the prefix.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {

@@ -50,13 +50,18 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     body: Incoming,
-    driver: JoinHandle<()>,
+    /// Ends the connection with the answer.
+    _driver: Driver,
     patience: Duration,
 }
 
-impl Drop for Answer {
+/// What carries a connection. It ends with whoever wanted it: a request that is given up must not
+/// arrive later, as a part of an upload that has been removed.
+struct Driver(JoinHandle<()>);
+
+impl Drop for Driver {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.0.abort();
     }
 }
 
@@ -118,30 +123,24 @@ impl Transport {
     ) -> Result<Answer, String> {
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| innermost(&error))?;
-        let driver = tokio::spawn(async move {
+        let driver = Driver(tokio::spawn(async move {
             // That it ended badly is told by whoever reads the answer.
             let _ = connection.await;
-        });
+        }));
         let sending = Duration::from_secs(message.body.len() as u64 / SLOWEST);
         let patience = self.patience + sending;
         let sent = timeout(patience, sender.send_request(request(message)?)).await;
         let answer = match sent {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                driver.abort();
-                return Err(innermost(&error));
-            }
-            Err(_) => {
-                driver.abort();
-                return Err(format!("no answer within {patience:?}"));
-            }
+            Ok(Err(error)) => return Err(innermost(&error)),
+            Err(_) => return Err(format!("no answer within {patience:?}")),
         };
         let (parts, body) = answer.into_parts();
         Ok(Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
-            driver,
+            _driver: driver,
             patience: self.patience,
         })
     }

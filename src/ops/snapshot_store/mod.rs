@@ -15,6 +15,7 @@ pub use sound::is_sound;
 
 use crate::model::SnapshotPlace;
 use crate::s3::{S3Access, S3Error};
+use crate::snapshot::packing::is_ending;
 use crate::sys::files::FileError;
 
 /// Why a place can't be looked at.
@@ -41,6 +42,11 @@ pub async fn newest_at(
 ) -> Result<Option<Stored>, LookError> {
     match place {
         SnapshotPlace::Path(path) if !path.is_dir() => Ok(Some(look::look_at(path.clone())?)),
+        SnapshotPlace::Object(object) if is_ending(&object.key) => {
+            let beside = look_at(&SnapshotPlace::Object(object.parent()), store).await?;
+            let mut beside = beside.snapshots.into_iter();
+            Ok(beside.find(|stored| stored.place == *place))
+        }
         _ => Ok(look_at(place, store).await?.snapshots.pop()),
     }
 }

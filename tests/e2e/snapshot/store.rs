@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use etcdha_testbed::{EtcdRelease, Output, capture, run};
+use etcdha_testbed::{Binaries, EtcdRelease, Output, capture, run};
 use serde_json::Value;
 
 use super::store_server::StoreServer;
@@ -147,6 +147,7 @@ async fn a_packed_snapshot_goes_to_a_store_and_comes_back_as_a_member() {
         stage.expect(0, &words);
     }
 
+    drilled(&stage, &place, &identity, &saved);
     restored_and_pruned(&stage, &place, &identity, &saved);
     damage_is_told(&stage, &place, &identity, &object);
     strangers_are_told(&stage, &place);
@@ -154,6 +155,36 @@ async fn a_packed_snapshot_goes_to_a_store_and_comes_back_as_a_member() {
         is_empty(&stage.scratch),
         "nothing is left of what was unpacked"
     );
+}
+
+/// The newest snapshot of the store boots, and so does the one that is named.
+fn drilled(stage: &Stage, place: &str, identity: &str, saved: &Value) {
+    let etcd = Binaries::find().etcd(EtcdRelease::V3_5).unwrap();
+    for source in [PREFIX, place] {
+        let words = [
+            "snapshot",
+            "drill",
+            source,
+            "-o",
+            "json",
+            "--identity",
+            identity,
+        ];
+        let more = ["--etcd", etcd.to_str().unwrap()];
+        let drill = json(&stage.expect(0, &[&words[..], &more].concat()));
+        assert_eq!(drill["proven"], true, "{drill}");
+        assert_eq!(drill["snapshot"], place, "{drill}");
+        assert_eq!(drill["revision"], saved["record"]["revision"], "{drill}");
+    }
+    let words = [
+        "snapshot",
+        "drill",
+        PREFIX,
+        "--etcd",
+        etcd.to_str().unwrap(),
+    ];
+    let refused = stage.expect(1, &words);
+    assert!(refused.stderr.contains("--identity"), "{}", refused.stderr);
 }
 
 fn restored_and_pruned(stage: &Stage, place: &str, identity: &str, saved: &Value) {
