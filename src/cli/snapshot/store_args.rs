@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "S3 store")]
 pub(super) struct StoreArgs {
-    /// Server, such as https://minio.example:9000 [default: $AWS_ENDPOINT_URL, else Amazon's]
+    /// Server, such as https://minio:9000 [default: $AWS_ENDPOINT_URL, else Amazon's]
     #[arg(long, value_name = "URL")]
     pub(super) s3_endpoint: Option<String>,
 

@@ -11,7 +11,7 @@ use super::{BUMP, ClusterRestoreRequest};
 
 /// Ids of the refusals, beside those of `snapshot restore` for one member.
 pub const REFUSALS: [&str; 15] = [
-    "host-unreachable",
+    "host-root-missing",
     "hosts-share-root",
     "left-out-lives",
     "etcd-manifest-missing",
@@ -87,7 +87,7 @@ fn member(request: &ClusterRestoreRequest, member: &ObservedMember) -> Result<()
     let Some(how) = &member.how else {
         let what = format!("{name}: its root {} is not there", member.root.display());
         let fix = format!("mount it; or, where {name} is lost for good: --without {name}");
-        return Err(Refusal::new("host-unreachable", what, fix));
+        return Err(Refusal::new("host-root-missing", what, fix));
     };
     let pod = match how {
         How::Service(_) => return Ok(()),

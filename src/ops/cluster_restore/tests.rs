@@ -454,7 +454,7 @@ fn hosts_that_are_not_ready_are_refused() {
     };
     type Disturb = Box<dyn Fn(&mut Observed)>;
     let cases: Vec<(&str, Disturb)> = vec![
-        ("host-unreachable", Box::new(|o| o.members[1].how = None)),
+        ("host-root-missing", Box::new(|o| o.members[1].how = None)),
         (
             "etcd-manifest-missing",
             Box::new(|o| o.members[1].how = Some(How::Pod(FoundEtcd::None))),

@@ -155,7 +155,7 @@ fn hosts_that_are_not_ready_are_named_and_nothing_is_touched() {
     refused(&sandbox, 3, "etcd-manifest-missing", "");
     let sandbox = hosts();
     fs::rename(sandbox.path().join("m3"), sandbox.path().join("gone")).unwrap();
-    refused(&sandbox, 3, "host-unreachable", "");
+    refused(&sandbox, 3, "host-root-missing", "");
     // A host that is lost is no obstacle where it is left out.
     let words = "snapshot restore --cluster s.db --dry-run --timeout 1s --without m3";
     let run = expect(0, sandbox.run(words));
