@@ -32,10 +32,7 @@ fn the_cluster_configuration_of_a_living_master_follows_the_cluster_file() {
     let found = operator.read("etcdha.yaml");
     let file = found
         .replace("# quotaBackendBytes: 8Gi", "quotaBackendBytes: 4Gi")
-        .replace(
-            "# frontend: {vip: 10.0.0.100}",
-            "frontend: {vip: 10.0.0.100}",
-        );
+        .replace("# vip: 169.254.247.1", "vip: 10.0.0.100");
     assert_ne!(file, found);
     operator.write("etcdha.yaml", &file);
     let out = host.path(FILE);
