@@ -31,11 +31,15 @@ fn large_snapshot(path: &Path) {
         // The fields of a KeyValue: key, both revisions, version, value of 200,000 bytes.
         let mut entry = vec![0x0a, 8];
         entry.extend(main.to_be_bytes());
-        entry.extend([0x10, 2, 0x18, 2, 0x20, 1, 0x2a, 0xc0, 0x9a, 0x0c]);
+        // A varint of two bytes.
+        let revision = [main as u8 | 0x80, (main >> 7) as u8];
+        entry.extend([0x10, 2, 0x18, revision[0], revision[1]]);
+        entry.extend([0x20, 1, 0x2a, 0xc0, 0x9a, 0x0c]);
         entry.extend(&value);
         writer.put(&key.encode(), &entry).unwrap();
     }
     writer.bucket(b"meta", 0).unwrap();
+    writer.put(b"consistent_index", &[0; 8]).unwrap();
     let mut bytes = writer.finish().unwrap().0.into_inner();
     let digest = Sha256::digest(&bytes);
     bytes.extend(digest);
