@@ -4,6 +4,7 @@
 
 mod duration;
 mod endpoint;
+mod hex;
 mod ids;
 mod key_algorithm;
 mod kubernetes_version;
@@ -19,6 +20,7 @@ mod virtual_service;
 
 pub use duration::{DurationError, parse_duration};
 pub use endpoint::{Endpoint, EndpointError};
+pub use hex::hex;
 pub use ids::{ClusterId, MemberId, Revision};
 pub use key_algorithm::{KeyAlgorithm, KeyAlgorithmError};
 pub use kubernetes_version::{KubernetesVersion, KubernetesVersionError};

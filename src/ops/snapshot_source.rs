@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{ObjectPlace, SnapshotPlace, bytes};
+use crate::model::{ObjectPlace, SnapshotPlace, bytes, hex};
 use crate::s3::{S3Access, S3Client, S3Error};
 use crate::snapshot::packing::{
     Identities, IdentityError, LONGEST_MAGIC, Layer, UnpackError, recognise, unpack,
@@ -232,11 +232,7 @@ async fn fetched(
         return Err(SourceError::Interrupted);
     }
     if let Some(stored) = record.as_ref().and_then(|record| record.stored.as_ref()) {
-        let found: String = fetched
-            .sha256
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let found = hex(&fetched.sha256);
         if found != stored.sha256 {
             return Err(SourceError::NotRecorded {
                 place: request.place.clone(),

@@ -6,6 +6,7 @@
 //! the object the MD5 of those (S3 API reference, "Object"). Where the store encrypts with keys of its
 //! own, ETags are none of these, and the object is read back.
 
+use crate::model::hex;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -141,7 +142,7 @@ impl S3Client {
             sent += length;
             watch(sent);
         }
-        let expected = format!("{}-{}", hex(&sums.finalize().into()), etags.len());
+        let expected = format!("{}-{}", hex(&sums.finalize()), etags.len());
         let etag = self.put_together(pending, doing, &etags).await?;
         Ok((etag, expected))
     }
@@ -331,10 +332,6 @@ fn differs(doing: &str) -> S3Error {
         doing: doing.to_owned(),
         why: "what the store has is not what was sent".to_owned(),
     }
-}
-
-fn hex(sum: &Md5Sum) -> String {
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::args::GlobalArgs;
 use super::error::{CliError, Outcome};
 use super::exit_code::ExitCode;
 use super::output::{Output, Report};
+use crate::ops::Refusal;
 use crate::ops::snapshot_look::LookError;
 use crate::ops::snapshot_source::Source;
 use source::SourceArgs;
@@ -84,5 +85,13 @@ fn show<T, R: Report>(
             Ok(ExitCode::Problems)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What is wrong with the file itself ends as `snapshot verify` would.
+fn refused(refusal: Refusal) -> CliError {
+    match refusal.id {
+        "snapshot-damaged" | "digest-mismatch" | "digest-missing" => CliError::unfit(refusal),
+        _ => CliError::refusal(refusal),
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::json::v1;
 use crate::cli::output::{Output, Page, Report, Tone, bytes, clean, count};
 use crate::model::SnapshotPlace;
+use crate::model::hex;
 use crate::ops::snapshot_look::snapshot_verify;
 use crate::snapshot::verify::{
     Finding, Rule, Severity, Verification, VerifiedContents, VerifyOptions,
@@ -190,14 +191,6 @@ fn advice(found: &Verification) -> String {
     } else {
         "Next: take another snapshot; every member holds the same data".to_owned()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 pub(super) fn run(args: &VerifyArgs, output: &Output) -> Outcome {

@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::datadir::bolt::{Image, Trailer};
 use crate::model::MemberId;
+use crate::model::hex;
 use crate::node::{DataDirState, LocalNode};
 use crate::plan::{EmptyDir, OwnerIds, World};
 use crate::snapshot::digest_while;
@@ -208,10 +209,6 @@ fn told<T>(error: RestoreError) -> Result<Result<T, String>, ObserveError> {
         RestoreError::Interrupted => Err(ObserveError::Interrupted),
         error => Ok(Err(error.to_string())),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Looks at a directory to be filled.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::cluster::ClusterAccess;
 use crate::datadir::bolt::Image;
 use crate::model::SnapshotPlace;
+use crate::model::hex;
 use crate::s3::{S3Access, S3Error};
 use crate::snapshot::verify::{KnownImage, Severity, Verification, VerifyOptions, verify};
 use crate::snapshot::{
@@ -306,10 +307,6 @@ async fn keep(
         proof: good.proof,
         failed,
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn record(plan: &SavePlan, candidate: &Candidate, good: &Good, now: Timestamp) -> SnapshotRecord {

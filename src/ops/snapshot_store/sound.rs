@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::model::hex;
 use crate::model::{ObjectPlace, SnapshotPlace};
 use crate::s3::{S3Access, S3Client};
 use crate::snapshot::verify::{VerifyOptions, verify};
@@ -54,8 +55,4 @@ async fn is_sound_object(object: &ObjectPlace, stored: &RecordedFile, access: &S
     };
     let fetched = client.fetch(&object.key, std::io::sink(), |_| {}).await;
     fetched.is_ok_and(|it| it.bytes == stored.size_bytes && hex(&it.sha256) == stored.sha256)
-}
-
-fn hex(sum: &[u8; 32]) -> String {
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

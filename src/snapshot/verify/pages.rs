@@ -6,6 +6,7 @@ use super::rule::Rule;
 use crate::datadir::bolt::{
     BoltError, Defect, DefectKind, Freelist, Image, PageSet, ReadAt, Trailer,
 };
+use crate::model::hex;
 
 /// A file that cannot be opened.
 pub(super) fn unusable(error: &BoltError, findings: &mut Findings) {
@@ -147,13 +148,4 @@ fn contradictions(list: &Freelist, reached: &PageSet, bound: u64) -> Vec<(&'stat
             .map(|id| ("is neither in use nor listed as free", id)),
     );
     wrong
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -15,7 +15,6 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::{Output, Progress, clean};
 use crate::cli::runtime::{block_on, was_signalled};
 use crate::model::{SnapshotPlace, parse_duration};
-use crate::ops::Refusal;
 use crate::ops::snapshot_drill::{
     self, ChooseError, DrillError, DrillEvents, DrillPlan, DrillRequest, Drilled, Ended, Phase,
     SpotKey, choose, find_program, observe, write_metrics,
@@ -24,6 +23,7 @@ use crate::ops::snapshot_restore::ObserveError;
 use crate::ops::snapshot_source::SourceRequest;
 
 use super::list::unseen;
+use super::refused;
 use super::source::{self, Unopened};
 use super::store_args::{self, StoreArgs};
 
@@ -214,14 +214,6 @@ fn make_plan(
         output.warn(warning);
     }
     Ok(plan)
-}
-
-/// What is wrong with the file itself ends as `snapshot verify` would.
-fn refused(refusal: Refusal) -> CliError {
-    match refusal.id {
-        "snapshot-damaged" | "digest-mismatch" | "digest-missing" => CliError::unfit(refusal),
-        _ => CliError::refusal(refusal),
-    }
 }
 
 fn drill(plan: &DrillPlan, output: &Output) -> Result<Drilled, CliError> {

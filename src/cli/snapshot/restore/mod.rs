@@ -19,13 +19,13 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::Output;
 use crate::cli::runtime::{block_on, was_signalled};
 use crate::model::{EtcdVersion, NodeName, PeerUrl};
-use crate::ops::Refusal;
 use crate::ops::snapshot_restore::{
     ObserveError, Observed, RestoreRequest, is_done, observe, order, plan,
 };
 use crate::plan::World;
 
 /// Make the data directory of one member from a snapshot, or restore a whole cluster
+use super::refused;
 use super::source::{self, SourceArgs};
 
 /// Make the data directory of one member of a new cluster from a snapshot
@@ -218,14 +218,6 @@ pub(super) fn run(args: &RestoreArgs, global: &GlobalArgs, output: &Output) -> O
         Changed::Applied(applied) => output.emit(&report.made(&applied))?,
     }
     Ok(ExitCode::Done)
-}
-
-/// What is wrong with the file itself ends as `snapshot verify` would.
-fn refused(refusal: Refusal) -> CliError {
-    match refusal.id {
-        "snapshot-damaged" | "digest-mismatch" | "digest-missing" => CliError::unfit(refusal),
-        _ => CliError::refusal(refusal),
-    }
 }
 
 /// Reads the file and looks at the directories, with a word about how far it has come.
